@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+/*
+ * sigfd.bpf.c: the kernel half. It watches signalfd calls from two places:
+ *
+ *	user:    signalfd(fd, &mask, flags)
+ *	         -- boundary --    [K4] sys_enter: the arguments, *mask still in user memory
+ *	kernel:  sizemask right? copy *mask
+ *	         do_signalfd4()    [K5] kprobe: the arguments, *mask as the kernel copied it
+ *	           flags, descriptor
+ *	         return            [K6] kretprobe: the result, and no arguments
+ *	         -- boundary --    [K7] sys_exit: the result
+ *
+ * No hook sees a whole call. The first hook of a call makes an entry in `inflight`, keyed by the
+ * thread; the last one completes it, sends it and deletes it. What must hold:
+ *
+ *  - A thread has at most one entry: it is in one system call at a time.
+ *  - An entry belongs to the call that runs now. So each first hook clears away what an earlier
+ *    call left, even for a call that the filters refuse: else the return hook would complete the
+ *    old entry with the new call's result.
+ *  - A call that passed the filters is sent, or counted under what lost it; never both.
+ *
+ * What this gets wrong: a hook that would fire while another BPF program runs on the same CPU
+ * (from an interrupt, say) is skipped by the kernel (trace_call_bpf in kernel/trace/bpf_trace.c,
+ * v5.10 to v6.12). A missed return is noticed; a missed entry leaves no trace here.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "sigfd.h"
+
+#define EEXIST 17 /* macros are not in BTF, so vmlinux.h lacks it */
+
+/*
+ * Several helpers below (bpf_probe_read_kernel, bpf_get_current_task) are for GPL-compatible
+ * programs only; the kernel takes this string for one.
+ */
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Constants by the time the verifier reads the program: it drops the filters that are not set. */
+const volatile struct sigfd_settings settings = {};
+
+/*
+ * sigfd's own process, in the initial PID namespace. 0 until the user half has seen its start-up
+ * call come back and writes it here: until then only marked calls pass, afterwards only others.
+ */
+__u32 self_tgid;
+
+/* The two maps below whose size or content the user half sets: `events` and `cgroup`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} cgroup SEC(".maps");
+
+/* A plain hash, not an LRU one: that would make room by dropping an entry without a word. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SIGFD_INFLIGHT_MAX);
+	__type(key, __u32);
+	__type(value, struct sigfd_event);
+} inflight SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sigfd_counters);
+} counters SEC(".maps");
+
+/*
+ * [K1] Counting. No atomics: a set belongs to one CPU, and the program can't be moved to another
+ * or interrupted by itself (preemption is off around it, and see "skipped" above).
+ */
+#define COUNT(cause)                                                                               \
+	({                                                                                         \
+		__u32 zero = 0;                                                                    \
+		struct sigfd_counters *c = bpf_map_lookup_elem(&counters, &zero);                  \
+		if (c)                                                                             \
+			c->cause++;                                                                \
+	})
+
+static __always_inline bool is_mark(int ufd, int flags)
+{
+	return ufd == SIGFD_MARK_FD && flags == SIGFD_MARK_FLAGS;
+}
+
+/*
+ * [K2] Is the thread one that we were asked for? With `-- COMMAND` sigfd is a child subreaper
+ * (PR_SET_CHILD_SUBREAPER, since 3.4), so a descendant whose parents have died hangs from sigfd
+ * again, and the walk up real_parent finds it. Reads of the tree may race with a reparenting;
+ * either parent leads to sigfd.
+ */
+static __always_inline bool descends_from_sigfd(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	for (int i = 0; i < SIGFD_ANCESTORS_MAX; i++) {
+		task = BPF_CORE_READ(task, real_parent);
+		__u32 tgid = BPF_CORE_READ(task, tgid);
+
+		if (tgid == self_tgid)
+			return true;
+		if (tgid <= 1)
+			return false;
+	}
+	return false;
+}
+
+static __always_inline bool has_comm(void)
+{
+	char comm[SIGFD_COMM_LEN];
+
+	bpf_get_current_comm(comm, sizeof(comm)); /* pads with NUL, so all bytes compare */
+	for (int i = 0; i < SIGFD_COMM_LEN; i++)
+		if (comm[i] != settings.comm[i])
+			return false;
+	return true;
+}
+
+static __always_inline bool wanted(int ufd, int flags)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (is_mark(ufd, flags) || !self_tgid)
+		return is_mark(ufd, flags) && !self_tgid;
+	if (settings.tgid && settings.tgid != id >> 32)
+		return false;
+	if (settings.tid && settings.tid != (__u32)id)
+		return false;
+	if (settings.by_uid && settings.uid != (__u32)bpf_get_current_uid_gid())
+		return false;
+	if (settings.by_comm && !has_comm())
+		return false;
+	if (settings.by_cgroup && bpf_current_task_under_cgroup(&cgroup, 0) != 1)
+		return false;
+	return !settings.follow || descends_from_sigfd();
+}
+
+static __always_inline bool holds_signals(__u64 mask)
+{
+	return !settings.signals || mask & settings.signals;
+}
+
+/* [K3] A call begins: keep what is known of it until it returns. */
+static __always_inline void begin(struct sigfd_event *event, bool pass)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	long err;
+
+	if (!pass) {
+		if (!bpf_map_delete_elem(&inflight, &tid)) {
+			COUNT(calls);
+			COUNT(missed);
+		}
+		return;
+	}
+	event->ktime_ns = bpf_ktime_get_ns();
+	err = bpf_map_update_elem(&inflight, &tid, event, BPF_NOEXIST);
+	if (err == -EEXIST) {
+		COUNT(calls);
+		COUNT(missed);
+		err = bpf_map_update_elem(&inflight, &tid, event, BPF_ANY);
+	}
+	if (err && !is_mark(event->ufd, event->flags)) {
+		COUNT(calls);
+		COUNT(table_full);
+	}
+}
+
+/*
+ * [K4] The boundary, inwards. The kernel has checked nothing yet. *mask is in user memory, where
+ * another thread may change it before the kernel copies it; and a BPF program can't wait for a
+ * page, so the read fails (EFAULT) on one that is not in memory though the kernel's own will not.
+ */
+static __always_inline int boundary_enter(int ufd, const void *mask, __u64 sizemask, int flags,
+					  enum sigfd_syscall syscall)
+{
+	struct sigfd_event event = {
+		.sizemask = sizemask,
+		.ufd = ufd,
+		.flags = flags,
+		.syscall = syscall,
+		.seen = SIGFD_ENTER,
+	};
+	bool pass = wanted(ufd, flags);
+
+	if (pass)
+		event.user_err =
+			bpf_probe_read_user(&event.user_mask, sizeof(event.user_mask), mask);
+	if (settings.hooks == SIGFD_SYSCALL) /* else the kernel's copy decides, at the end */
+		pass = pass && holds_signals(event.user_mask);
+	begin(&event, pass);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_enter_signalfd")
+int enter_signalfd(struct trace_event_raw_sys_enter *ctx)
+{
+	return boundary_enter(ctx->args[0], (void *)ctx->args[1], ctx->args[2], 0, SIGFD_SIGNALFD);
+}
+
+SEC("tracepoint/syscalls/sys_enter_signalfd4")
+int enter_signalfd4(struct trace_event_raw_sys_enter *ctx)
+{
+	return boundary_enter(ctx->args[0], (void *)ctx->args[1], ctx->args[2], ctx->args[3],
+			      SIGFD_SIGNALFD4);
+}
+
+/*
+ * Does this thread's system call come by a 32-bit entry? The kernel keeps such calls from the
+ * syscall tracepoints by the same bits (arch_trace_is_compat_syscall), since their numbers are of
+ * another table. Not seen: the x32 entries, which Debian's kernels refuse unless told otherwise.
+ */
+static __always_inline bool is_compat_call(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread_info.status) & 0x0002; /* TS_COMPAT */
+#elif defined(__TARGET_ARCH_arm64)
+	return BPF_CORE_READ(task, thread_info.flags) & 1 << 22; /* TIF_32BIT */
+#else
+	return !task;
+#endif
+}
+
+/*
+ * [K5] do_signalfd4 begins. *mask is on the kernel's stack: what is read here is what the kernel
+ * uses. It must be read now: the function takes KILL and STOP out and inverts the rest in place
+ * (sigdelsetmask, signotset; fs/signalfd.c@v5.8 to v6.12), so at [K6] it would be the complement.
+ */
+SEC("kprobe/do_signalfd4")
+int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
+{
+	struct sigfd_event event = { .ufd = ufd, .flags = flags, .seen = SIGFD_KPROBE };
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct sigfd_event *entry;
+
+	bpf_probe_read_kernel(&event.mask, sizeof(event.mask), mask);
+	if (settings.hooks != SIGFD_BOTH || is_compat_call()) {
+		bool pass = wanted(ufd, flags) && holds_signals(event.mask);
+
+		begin(&event, pass);
+		return 0;
+	}
+	/* Joined to what the boundary saw. No entry: refused there, or lost and counted there. */
+	entry = bpf_map_lookup_elem(&inflight, &tid);
+	if (entry) {
+		entry->mask = event.mask;
+		entry->seen |= SIGFD_KPROBE;
+	}
+	return 0;
+}
+
+/*
+ * [K8] A call ends: what the thread can still be asked for now is asked only now, so that a call
+ * that is filtered out never pays for it. The thread can't have changed its own blocked set since
+ * the call began.
+ */
+static __always_inline void finish(struct sigfd_event *entry, __u32 tid, int ret)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 mask = entry->seen & SIGFD_KPROBE ? entry->mask : entry->user_mask;
+	__u64 flags = BPF_RB_NO_WAKEUP;
+	long lost;
+
+	if ((settings.failed && ret >= 0) || !holds_signals(mask))
+		goto out;
+
+	entry->ret = ret;
+	entry->duration_ns = bpf_ktime_get_ns() - entry->ktime_ns;
+	entry->blocked = BPF_CORE_READ(task, blocked.sig[0]);
+	entry->cgroup_id = bpf_get_current_cgroup_id();
+	entry->tgid = bpf_get_current_pid_tgid() >> 32;
+	entry->tid = tid;
+	entry->uid = bpf_get_current_uid_gid();
+	bpf_get_current_comm(entry->comm, sizeof(entry->comm));
+
+	/*
+	 * Waking the reader costs more than all the rest of this program, so it wakes by the
+	 * clock, and by us only when it falls behind.
+	 */
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wake_at)
+		flags = BPF_RB_FORCE_WAKEUP;
+	lost = bpf_ringbuf_output(&events, entry, sizeof(*entry), flags);
+	if (!is_mark(entry->ufd, entry->flags)) {
+		COUNT(calls);
+		if (lost)
+			COUNT(ring_full);
+	}
+out:
+	bpf_map_delete_elem(&inflight, &tid);
+}
+
+/*
+ * [K6] do_signalfd4 has returned. The value is an int: only the low half of the register means
+ * anything, and -EBADF read as a long would be 4294967287.
+ */
+SEC("kretprobe/do_signalfd4")
+int BPF_KRETPROBE(kernel_return, int ret)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct sigfd_event *entry = bpf_map_lookup_elem(&inflight, &tid);
+
+	if (!entry)
+		return 0;
+	entry->seen |= SIGFD_KRETPROBE;
+	if (!(entry->seen & SIGFD_ENTER)) /* else sys_exit comes yet */
+		finish(entry, tid, ret);
+	return 0;
+}
+
+/* [K7] The boundary, outwards. Also the end of calls that failed before do_signalfd4. */
+static __always_inline int boundary_exit(int ret)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct sigfd_event *entry = bpf_map_lookup_elem(&inflight, &tid);
+
+	if (entry && entry->seen & SIGFD_ENTER) {
+		entry->seen |= SIGFD_EXIT;
+		finish(entry, tid, ret);
+	}
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_signalfd")
+int exit_signalfd(struct trace_event_raw_sys_exit *ctx)
+{
+	return boundary_exit(ctx->ret);
+}
+
+SEC("tracepoint/syscalls/sys_exit_signalfd4")
+int exit_signalfd4(struct trace_event_raw_sys_exit *ctx)
+{
+	return boundary_exit(ctx->ret);
+}
