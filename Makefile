@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+# sigfd: `make` builds ./sigfd from distribution packages; `make help` lists the rest.
+#
+# The order of the build:
+#	the kernel's BTF --bpftool--> vmlinux.h --clang--> sigfd.bpf.o --bpftool--> sigfd.skel.h
+#	                                                      sigfd.c + sigfd.skel.h --cc--> sigfd
+
+# Set these on the command line, where the defaults don't fit.
+ARCH ?= $(shell uname -m)
+VMLINUX_BTF ?= /sys/kernel/btf/vmlinux
+CLANG ?= clang
+STRIP ?= llvm-strip
+PKG_CONFIG ?= pkg-config
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+DESTDIR ?=
+O ?= build
+
+# libbpf's macros find a function's arguments in its registers: which, __TARGET_ARCH_ says.
+BPF_ARCH := $(shell echo $(ARCH) | sed -e 's/^x86_64$$\|^amd64$$/x86/' -e 's/^aarch64$$/arm64/' \
+	-e 's/^ppc64.*/powerpc/' -e 's/^s390x/s390/' -e 's/^riscv64/riscv/' \
+	-e 's/^loongarch64/loongarch/')
+
+# bpftool hides: in /usr/sbin (Debian; not in a user's PATH), or behind a stub that only works for
+# the running kernel's package (Ubuntu). The first that answers is taken.
+BPFTOOL ?= $(shell for b in $$(command -v bpftool) /usr/sbin/bpftool /usr/local/sbin/bpftool \
+	/usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool; do \
+	"$$b" version >/dev/null 2>&1 && echo "$$b" && break; done)
+
+# `-target bpf` has no multiarch folder of its own, so asm/types.h is not found without this.
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-parameter \
+	-I$(O) -I. $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null) \
+	$(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
+
+ALL_CFLAGS := -std=gnu11 -Wall -Wextra $(CFLAGS) -I$(O) -I. \
+	$(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
+LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib)
+LIBS_STATIC = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib)
+
+.DELETE_ON_ERROR:
+.PHONY: all static check lint install uninstall clean help
+
+all: sigfd
+
+sigfd: sigfd.c sigfd.h $(O)/sigfd.skel.h Makefile
+	$(CC) $(ALL_CFLAGS) $< $(LDFLAGS) $(LIBS) -o $@
+
+static: sigfd-static
+
+sigfd-static: sigfd.c sigfd.h $(O)/sigfd.skel.h Makefile
+	$(CC) $(ALL_CFLAGS) -static $< $(LDFLAGS) $(LIBS_STATIC) -o $@
+
+# The name in the skeleton is taken from the object's file name unless given.
+$(O)/sigfd.skel.h: $(O)/sigfd.bpf.o
+	$(BPFTOOL) gen skeleton $< name sigfd_bpf >$@
+
+# Debug sections go, BTF stays: the loader parses what is left at each start.
+$(O)/sigfd.bpf.o: sigfd.bpf.c sigfd.h $(O)/vmlinux.h Makefile
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(STRIP) -g $@
+
+# Made anew only when another BTF is named or the named one has changed: the stamp holds both.
+$(O)/vmlinux.h: $(O)/btf.stamp
+	$(BPFTOOL) btf dump file $(VMLINUX_BTF) format c >$@
+
+$(O)/btf.stamp: FORCE | $(O)/tools.stamp
+	@echo '$(VMLINUX_BTF) '"$$(cksum <$(VMLINUX_BTF))" | cmp -s - $@ || \
+		echo '$(VMLINUX_BTF) '"$$(cksum <$(VMLINUX_BTF))" >$@
+
+.PHONY: FORCE
+FORCE:
+
+# Each tool and library, before the first is used; the first one missing ends the build with one
+# line. $(call need,TEST,WHAT,DEBIAN/UBUNTU,FEDORA,ARCH,OPENSUSE)
+define need
+	@$(1) >/dev/null 2>&1 || { echo "sigfd: $(2) is missing; install:" \
+		"$(3) (Debian, Ubuntu), $(4) (Fedora), $(5) (Arch), $(6) (openSUSE)" >&2; exit 1; }
+endef
+
+$(O)/tools.stamp: Makefile
+	$(call need,command -v $(firstword $(CC)),the C compiler,gcc,gcc,gcc,gcc)
+	$(call need,command -v $(CLANG),clang,clang,clang,clang,clang)
+	$(call need,test "$$($(CLANG) -dumpversion | cut -d. -f1)" -ge 11,clang 11 or \
+		later,clang,clang,clang,clang)
+	$(call need,command -v $(STRIP),llvm-strip,llvm,llvm,llvm,llvm)
+	$(call need,test -n "$(BPFTOOL)",bpftool,bpftool (Ubuntu: \
+		linux-tools-generic),bpftool,bpf,bpftool)
+	$(call need,command -v $(PKG_CONFIG),pkg-config,pkg-config,pkgconf-pkg-config,pkgconf,pkg-config)
+	$(call need,$(PKG_CONFIG) --exists libbpf,libbpf,libbpf-dev,libbpf-devel,libbpf,libbpf-devel)
+	$(call need,$(PKG_CONFIG) --atleast-version=1.0 libbpf,libbpf 1.0 or \
+		later,libbpf-dev,libbpf-devel,libbpf,libbpf-devel)
+	$(call need,$(PKG_CONFIG) --exists libelf,libelf,libelf-dev,elfutils-libelf-devel,libelf,libelf-devel)
+	$(call need,$(PKG_CONFIG) --exists zlib,zlib,zlib1g-dev,zlib-devel,zlib,zlib-devel)
+	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF): this kernel was built" \
+		"without CONFIG_DEBUG_INFO_BTF; name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
+	@mkdir -p $(O) && touch $@
+
+check: sigfd
+	./test.sh
+
+lint: $(O)/sigfd.skel.h
+	./test.sh --lint
+
+install: sigfd
+	install -D -m 755 sigfd $(DESTDIR)$(PREFIX)/sbin/sigfd
+	install -D -m 644 docs/sigfd.8 $(DESTDIR)$(PREFIX)/share/man/man8/sigfd.8
+	install -D -m 644 docs/sigfd.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sigfd
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/sigfd $(DESTDIR)$(PREFIX)/share/man/man8/sigfd.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sigfd
+
+clean:
+	rm -rf $(O) sigfd sigfd-static
+
+help:
+	@echo "make            ./sigfd                       (VMLINUX_BTF=FILE ARCH=MACHINE CC= CLANG=)"
+	@echo "make static     ./sigfd-static, one file for other hosts"
+	@echo "make check      the tests                     (./test.sh --help)"
+	@echo "make lint       every static check"
+	@echo "make install    the program, its man page and bash completion   (PREFIX= DESTDIR=)"
+	@echo "make uninstall  takes them away again"
+	@echo "make clean      removes what was built"
