@@ -65,6 +65,8 @@ $(O)/vmlinux.h: $(O)/btf.stamp
 	$(BPFTOOL) btf dump file $(VMLINUX_BTF) format c >$@
 
 $(O)/btf.stamp: FORCE | $(O)/tools.stamp
+	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF): this kernel was built" \
+		"without CONFIG_DEBUG_INFO_BTF; name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
 	@echo '$(VMLINUX_BTF) '"$$(cksum <$(VMLINUX_BTF))" | cmp -s - $@ || \
 		echo '$(VMLINUX_BTF) '"$$(cksum <$(VMLINUX_BTF))" >$@
 
@@ -84,16 +86,13 @@ $(O)/tools.stamp: Makefile
 	$(call need,test "$$($(CLANG) -dumpversion | cut -d. -f1)" -ge 11,clang 11 or \
 		later,clang,clang,clang,clang)
 	$(call need,command -v $(STRIP),llvm-strip,llvm,llvm,llvm,llvm)
-	$(call need,test -n "$(BPFTOOL)",bpftool,bpftool (Ubuntu: \
-		linux-tools-generic),bpftool,bpf,bpftool)
+	$(call need,test -n "$(BPFTOOL)",bpftool,bpftool or linux-tools-generic,bpftool,bpf,bpftool)
 	$(call need,command -v $(PKG_CONFIG),pkg-config,pkg-config,pkgconf-pkg-config,pkgconf,pkg-config)
 	$(call need,$(PKG_CONFIG) --exists libbpf,libbpf,libbpf-dev,libbpf-devel,libbpf,libbpf-devel)
 	$(call need,$(PKG_CONFIG) --atleast-version=1.0 libbpf,libbpf 1.0 or \
 		later,libbpf-dev,libbpf-devel,libbpf,libbpf-devel)
 	$(call need,$(PKG_CONFIG) --exists libelf,libelf,libelf-dev,elfutils-libelf-devel,libelf,libelf-devel)
 	$(call need,$(PKG_CONFIG) --exists zlib,zlib,zlib1g-dev,zlib-devel,zlib,zlib-devel)
-	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF): this kernel was built" \
-		"without CONFIG_DEBUG_INFO_BTF; name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
 	@mkdir -p $(O) && touch $@
 
 check: sigfd

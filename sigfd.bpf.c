@@ -86,9 +86,9 @@ struct {
 			c->cause++;                                                                \
 	})
 
-static __always_inline bool is_mark(int ufd, int flags)
+static __always_inline bool is_mark(__u32 flags)
 {
-	return ufd == SIGFD_MARK_FD && flags == SIGFD_MARK_FLAGS;
+	return flags == SIGFD_MARK_FLAGS;
 }
 
 /*
@@ -124,12 +124,12 @@ static __always_inline bool has_comm(void)
 	return true;
 }
 
-static __always_inline bool wanted(int ufd, int flags)
+static __always_inline bool wanted(int flags)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
-	if (is_mark(ufd, flags) || !self_tgid)
-		return is_mark(ufd, flags) && !self_tgid;
+	if (is_mark(flags) || !self_tgid)
+		return is_mark(flags) && !self_tgid;
 	if (settings.tgid && settings.tgid != id >> 32)
 		return false;
 	if (settings.tid && settings.tid != (__u32)id)
@@ -168,7 +168,7 @@ static __always_inline void begin(struct sigfd_event *event, bool pass)
 		COUNT(missed);
 		err = bpf_map_update_elem(&inflight, &tid, event, BPF_ANY);
 	}
-	if (err && !is_mark(event->ufd, event->flags)) {
+	if (err && !is_mark(event->flags)) {
 		COUNT(calls);
 		COUNT(table_full);
 	}
@@ -189,7 +189,7 @@ static __always_inline int boundary_enter(int ufd, const void *mask, __u64 sizem
 		.syscall = syscall,
 		.seen = SIGFD_ENTER,
 	};
-	bool pass = wanted(ufd, flags);
+	bool pass = wanted(flags);
 
 	if (pass)
 		event.user_err =
@@ -245,7 +245,7 @@ int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
 
 	bpf_probe_read_kernel(&event.mask, sizeof(event.mask), mask);
 	if (settings.hooks != SIGFD_BOTH || is_compat_call()) {
-		bool pass = wanted(ufd, flags) && holds_signals(event.mask);
+		bool pass = wanted(flags) && holds_signals(event.mask);
 
 		begin(&event, pass);
 		return 0;
@@ -290,7 +290,7 @@ static __always_inline void finish(struct sigfd_event *entry, __u32 tid, int ret
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wake_at)
 		flags = BPF_RB_FORCE_WAKEUP;
 	lost = bpf_ringbuf_output(&events, entry, sizeof(*entry), flags);
-	if (!is_mark(entry->ufd, entry->flags)) {
+	if (!is_mark(entry->flags)) {
 		COUNT(calls);
 		if (lost)
 			COUNT(ring_full);

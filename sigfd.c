@@ -96,6 +96,7 @@ static struct {
 	int command_status;         /* its exit status, once it has ended */
 	int error;                  /* exit status that an error while running asks for; 0: none */
 	bool stop;                  /* end the run: for any reason but a signal */
+	bool closed;                /* nobody takes the output any more */
 } run;
 
 static volatile sig_atomic_t stop_signal; /* the signal that asked us to end; 0: none */
@@ -171,13 +172,13 @@ static int signal_number(const char *name)
 
 static const char *errno_name(int error)
 {
-	static char number[24];
+	static char digits[24];
 	const char *name = strerrorname_np(error);
 
 	if (name)
 		return name;
-	snprintf(number, sizeof(number), "%d", error);
-	return number;
+	snprintf(digits, sizeof(digits), "%d", error);
+	return digits;
 }
 
 /* ---- Output: whole records, to a file, a terminal or a pipe --------------------------------- */
@@ -230,6 +231,16 @@ static bool wait_for_reader(void)
 	return true;
 }
 
+/* A reader that has left (EPIPE) is an orderly end; anything else is an error. */
+static void output_failed(void)
+{
+	run.stop = run.closed = true;
+	if (errno == EPIPE)
+		return;
+	complain("can't write the output: %s; make room, or send it elsewhere", strerror(errno));
+	run.error = EXIT_RUNNING;
+}
+
 /*
  * Writes the records that have gathered. To a pipe, in pieces of whole records of at most
  * PIPE_BUF bytes, which are taken whole or not at all (pipe(7)): so the reader never sees a torn
@@ -241,23 +252,21 @@ static void flush_records(void)
 	bool file = !fstat(STDOUT_FILENO, &st) && S_ISREG(st.st_mode);
 	size_t begin = 0, done = 0;
 
-	while (done < out.records && !run.error) {
+	while (done < out.records && !run.closed) {
 		size_t last = file ? out.records : done + 1;
 		ssize_t n;
 
 		while (last < out.records && out.ends[last] - begin <= PIPE_BUF)
 			last++;
-		if (!file && !wait_for_reader())
+		if (!file && !wait_for_reader()) {
+			run.closed = true;
 			break;
+		}
 		n = write(STDOUT_FILENO, out.bytes + begin, out.ends[last - 1] - begin);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0) {
-			run.stop = true;
-			if (errno != EPIPE) {
-				complain("can't write to standard output: %s", strerror(errno));
-				run.error = EXIT_RUNNING;
-			}
+			output_failed();
 			break;
 		}
 		begin += n;
@@ -595,7 +604,7 @@ static void print_header(void)
 	    "FLAGS");
 	end_record();
 	flush_records();
-	run.shown = 0; /* a header is no event */
+	run.shown = run.unwritten = 0; /* a header is no event */
 }
 
 /* ---- [U1] Options --------------------------------------------------------------------------- */
@@ -690,7 +699,7 @@ static bool *const switches[128] = {
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	if (key > 0 && key < (int)sizeof(opt.given)) {
+	if ((unsigned)key < sizeof(opt.given)) {
 		opt.given[key] = true;
 		if (switches[key]) {
 			*switches[key] = true;
@@ -770,11 +779,20 @@ static const struct argp argp = {
 
 /* ---- [U2] Host: what sigfd needs, and what is there ------------------------------------------ */
 
-/* A file of a file system that may be mounted nowhere. It is mounted on no folder for the read. */
-static int open_in(const char *type, const char *path)
+/*
+ * A file of a file system that may not be mounted: then by a mount of our own, in no folder, which
+ * goes with its descriptors.
+ */
+static int open_in(const char *type, const char *usual_place, const char *path)
 {
-	int fs = fsopen(type, FSOPEN_CLOEXEC), mount = -1, file = -1;
+	char name[128];
+	int fs, mount = -1, file;
 
+	snprintf(name, sizeof(name), "%s/%s", usual_place, path);
+	file = open(name, O_RDONLY | O_CLOEXEC);
+	if (file >= 0)
+		return file;
+	fs = fsopen(type, FSOPEN_CLOEXEC);
 	if (fs >= 0 && !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
 		mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	if (mount >= 0)
@@ -784,8 +802,8 @@ static int open_in(const char *type, const char *path)
 	return file;
 }
 
-/* A field of /proc/PATH/status, read by a format as for sscanf. False: gone, or not there. */
-static bool read_status(const char *path, const char *format, void *value)
+/* The number in a field of /proc/PATH/status ("SigBlk:"). False: gone, or not there. */
+static bool read_status(const char *path, const char *field, int base, unsigned long long *value)
 {
 	char name[64], line[128];
 	bool found = false;
@@ -794,7 +812,9 @@ static bool read_status(const char *path, const char *format, void *value)
 	snprintf(name, sizeof(name), "/proc/%s/status", path);
 	f = fopen(name, "re");
 	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, format, value) == 1;
+		found = !strncmp(line, field, strlen(field));
+	if (found)
+		*value = strtoull(line + strlen(field), NULL, base);
 	if (f)
 		fclose(f);
 	return found;
@@ -837,7 +857,7 @@ static bool check_privilege(char *said, size_t size)
 	const __u64 admin = 1ULL << 21, bpf = 1ULL << 38 | 1ULL << 39; /* PERFMON, BPF: since 5.8 */
 	unsigned long long caps = 0;
 
-	read_status("self", "CapEff: %llx", &caps);
+	read_status("self", "CapEff:", 16, &caps);
 	if (caps & admin || (caps & bpf) == bpf)
 		return FOUND("%s", geteuid() ? "capabilities" : "root");
 	return MISSING("no CAP_BPF and CAP_PERFMON, nor CAP_SYS_ADMIN; run as root (sudo)");
@@ -872,7 +892,7 @@ static bool check_ringbuf(char *said, size_t size)
 static bool check_lockdown(char *said, size_t size)
 {
 	char line[128] = "[none]";
-	int fd = open_in("securityfs", "lockdown");
+	int fd = open_in("securityfs", "/sys/kernel/security", "lockdown");
 	ssize_t n = read(fd, line, sizeof(line) - 1);
 
 	line[n > 0 ? n - 1 : (ssize_t)strlen(line)] = '\0'; /* its newline */
@@ -893,7 +913,7 @@ static bool check_kprobes(char *said, size_t size)
 
 static bool check_kprobes_enabled(char *said, size_t size)
 {
-	int fd = open_in("debugfs", "kprobes/enabled");
+	int fd = open_in("debugfs", "/sys/kernel/debug", "kprobes/enabled");
 	char c = '?';
 	ssize_t n = read(fd, &c, 1);
 
@@ -938,7 +958,8 @@ static bool check_tracefs(char *said, size_t size)
 
 static bool check_tracepoints(char *said, size_t size)
 {
-	int fd = open_in("tracefs", "events/syscalls/sys_enter_signalfd4/id");
+	int fd =
+		open_in("tracefs", "/sys/kernel/tracing", "events/syscalls/sys_enter_signalfd4/id");
 
 	close(fd);
 	if (fd >= 0)
@@ -1022,7 +1043,7 @@ static __u64 blocked_by_all(const char *pid)
 
 		snprintf(path, sizeof(path), "%.16s/task/%.16s", pid, d->d_name);
 		if (isdigit((unsigned char)*d->d_name) &&
-		    read_status(path, "SigBlk: %llx", &blocked))
+		    read_status(path, "SigBlk:", 16, &blocked))
 			all &= blocked;
 	}
 	if (dir)
@@ -1069,14 +1090,14 @@ static bool list_process(const char *pid)
 {
 	char path[64], target[64], comm[64] = "";
 	struct dirent *d;
-	unsigned uid;
+	unsigned long long uid;
 	ssize_t n;
 	DIR *dir;
 	int f;
 
 	if (opt.kernel.tgid && opt.kernel.tgid != strtoul(pid, NULL, 10))
 		return true;
-	if (opt.kernel.by_uid && (!read_status(pid, "Uid: %u", &uid) || uid != opt.kernel.uid))
+	if (opt.kernel.by_uid && (!read_status(pid, "Uid:", 10, &uid) || uid != opt.kernel.uid))
 		return true;
 	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
 	f = open(path, O_RDONLY | O_CLOEXEC);
@@ -1191,7 +1212,7 @@ static int set_cgroup(void)
 
 static int load(void)
 {
-	struct bpf_program *prog;
+	struct bpf_program *prog = NULL;
 	size_t size = 4096;
 	int err;
 
@@ -1208,7 +1229,7 @@ static int load(void)
 		complain("can't open the BPF object: %s; run with -v", errno_name(errno));
 		return EXIT_HOST;
 	}
-	bpf_object__for_each_program(prog, run.skel->obj)
+	while ((prog = bpf_object__next_program(run.skel->obj, prog)))
 		bpf_program__set_autoload(prog, is_used(prog));
 	bpf_map__set_max_entries(run.skel->maps.events, size);
 	memcpy((void *)&run.skel->rodata->settings, &opt.kernel, sizeof(opt.kernel));
@@ -1226,10 +1247,10 @@ static int load(void)
 
 static int attach(void)
 {
-	struct bpf_program *prog;
+	struct bpf_program *prog = NULL;
 	size_t n = 0;
 
-	bpf_object__for_each_program(prog, run.skel->obj) {
+	while ((prog = bpf_object__next_program(run.skel->obj, prog))) {
 		if (!bpf_program__autoload(prog))
 			continue;
 		run.links[n] = bpf_program__attach(prog);
@@ -1271,8 +1292,7 @@ static int prove(void)
 	for (int tries = 0; tries < 10 && !run.proof_tgid && !stopping(); tries++) {
 		if (tries)
 			usleep(100000);
-		syscall(SYS_signalfd4, SIGFD_MARK_FD, &run.nonce, sizeof(run.nonce),
-			SIGFD_MARK_FLAGS);
+		syscall(SYS_signalfd4, -1, &run.nonce, sizeof(run.nonce), SIGFD_MARK_FLAGS);
 		ring_buffer__consume(run.ring);
 	}
 	if (run.proof_tgid)
@@ -1307,7 +1327,7 @@ static bool target_exists(void)
 static int check_target(void)
 {
 	char pid[16];
-	int tgid;
+	unsigned long long tgid;
 
 	if (!target_exists()) {
 		complain("no %s %u; `ps -eL` lists what there is",
@@ -1316,10 +1336,9 @@ static int check_target(void)
 		return EXIT_RUNNING;
 	}
 	snprintf(pid, sizeof(pid), "%u", opt.kernel.tgid);
-	if (opt.kernel.tgid && read_status(pid, "Tgid: %d", &tgid) &&
-	    (__u32)tgid != opt.kernel.tgid) {
-		complain("--pid: %s is a thread of process %d; use --pid=%d or --tid=%s", pid, tgid,
-			 tgid, pid);
+	if (opt.kernel.tgid && read_status(pid, "Tgid:", 10, &tgid) && tgid != opt.kernel.tgid) {
+		complain("--pid: %s is a thread of process %llu; use --pid=%llu or --tid=%s", pid,
+			 tgid, tgid, pid);
 		return EXIT_USAGE;
 	}
 	return 0;
@@ -1388,7 +1407,8 @@ static int start_command(void)
 	}
 	close(ends[1]);
 	if (read(ends[0], &error, sizeof(error)) == sizeof(error)) {
-		complain("can't execute '%s': %s", *opt.command, strerror(error));
+		complain("can't execute '%s': %s; name a program in PATH, or by its path",
+			 *opt.command, strerror(error));
 		waitpid(run.command, NULL, 0);
 		run.command = 0;
 		close(ends[0]);
@@ -1427,7 +1447,7 @@ static int on_event(void *context, void *data, size_t size)
 
 	(void)context;
 	(void)size;
-	if (e->ufd == SIGFD_MARK_FD && e->flags == SIGFD_MARK_FLAGS) {
+	if (e->flags == SIGFD_MARK_FLAGS) {
 		__u64 mask = e->seen & SIGFD_KPROBE ? e->mask : e->user_mask;
 
 		if (mask == run.nonce && e->seen == opt.hooks)
@@ -1462,12 +1482,21 @@ static void wait_for_events(void)
 	run.to_realtime = (real.tv_sec - mono.tv_sec) * NSEC + real.tv_nsec - mono.tv_nsec;
 }
 
+/* Has the reader of a pipe left? Else `sigfd | head -1` would end only with the next event. */
+static bool reader_left(void)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	return poll(&reader, 1, 0) == 1 && reader.revents & POLLERR;
+}
+
 static void receive(void)
 {
 	while (!stopping()) {
 		wait_for_events();
 		ring_buffer__consume(run.ring);
 		flush_records();
+		run.stop |= reader_left();
 		if (opt.command)
 			reap();
 		if (!target_exists())

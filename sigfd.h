@@ -40,7 +40,6 @@
  * A marked call is never shown, by this sigfd or by another one on the same machine; its mask
  * tells whose it is.
  */
-#define SIGFD_MARK_FD (-0x51f0d)
 #define SIGFD_MARK_FLAGS 0x51f0d000
 
 /* A signal's bit in the kernel's sigset_t, on every 64-bit architecture with 64 signals. */
