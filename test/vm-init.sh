@@ -1,0 +1,83 @@
+#!/bin/busybox sh
+# shellcheck shell=dash
+#
+# The first process in the guest of vm.sh: puts together its root from the
+# host's folders, then runs the command there and powers the machine off.
+
+# The host's folder under TAG shows at PATH, and what is written stays in memory.
+overlay() {
+	mkdir -p "/lower/$1" "/upper/$1/data" "/upper/$1/work" "$2"
+	mount -t 9p -o "ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose" "$1" "/lower/$1"
+	mount -t overlay -o "lowerdir=/lower/$1,upperdir=/upper/$1/data,workdir=/upper/$1/work" \
+		overlay "$2"
+}
+
+share() {
+	mkdir -p "$2"
+	mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,cache=mmap "$1" "$2"
+}
+
+# Neither tracefs, debugfs nor bpffs: the tracer has to do without, or mount them.
+mount_kernel() {
+	mkdir -p /root/proc /root/sys /root/dev /root/run /root/root
+	mount -t proc proc /root/proc
+	mount -t sysfs sys /root/sys
+	mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
+	mount -t devtmpfs dev /root/dev
+	mkdir -p /root/dev/pts /root/dev/shm
+	mount -t devpts -o ptmxmode=666 devpts /root/dev/pts
+	mount -t tmpfs shm /root/dev/shm
+	mount -t tmpfs run /root/run
+	ln -s /proc/self/fd /root/dev/fd
+	for stream in 0:stdin 1:stdout 2:stderr; do
+		ln -s "/proc/self/fd/${stream%:*}" "/root/dev/${stream#*:}"
+	done
+}
+
+start() {
+	/bin/busybox --install -s /bin
+	trap 'poweroff -f' EXIT
+	while read -r module; do
+		insmod "/modules/$module"
+	done </modules/order
+	mkdir -p /upper
+	mount -t tmpfs upper /upper
+	overlay root /root
+	interactive=''
+	# shellcheck disable=SC1091 # vm.sh writes it
+	. /mounts
+	mount_kernel
+	hostname vm
+	ip link set lo up
+	mkdir /root/run/vm
+	cp /bin/busybox /init /command /root/run/vm/
+	exec switch_root /root /run/vm/busybox sh /run/vm/init finish "$interactive"
+}
+
+# Ports appear some time after their driver.
+port() {
+	set -- "$1" /dev/vport*p"$1"
+	until [ -e "$2" ]; do
+		/run/vm/busybox usleep 10000
+		set -- "$1" /dev/vport*p"$1"
+	done
+	echo "$2"
+}
+
+finish() {
+	if [ "$1" = yes ]; then
+		/run/vm/busybox setsid /run/vm/busybox cttyhack /bin/sh /run/vm/command
+	else
+		stdout=$(port 1) stderr=$(port 2) status=$(port 3)
+		# In a subshell, or the shell's own word on a signal would go to stderr too.
+		(exec /run/vm/busybox setsid /bin/sh /run/vm/command) \
+			</dev/null >"$stdout" 2>"$stderr"
+		echo $? >"$status"
+	fi
+	/run/vm/busybox poweroff -f
+}
+
+case ${1-} in
+finish) finish "${2-}" ;;
+*) set -e && start ;;
+esac
