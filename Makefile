@@ -67,8 +67,8 @@ $(O)/vmlinux.h: $(O)/btf.stamp
 $(O)/btf.stamp: FORCE | $(O)/tools.stamp
 	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF): this kernel was built" \
 		"without CONFIG_DEBUG_INFO_BTF; name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
-	@echo '$(VMLINUX_BTF) '"$$(cksum <$(VMLINUX_BTF))" | cmp -s - $@ || \
-		echo '$(VMLINUX_BTF) '"$$(cksum <$(VMLINUX_BTF))" >$@
+	@stamp="$(VMLINUX_BTF) $$(cksum <$(VMLINUX_BTF))"; \
+		test "$$stamp" = "$$(cat $@ 2>/dev/null)" || echo "$$stamp" >$@
 
 .PHONY: FORCE
 FORCE:

@@ -82,21 +82,20 @@ static struct {
 static struct {
 	struct sigfd_bpf *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *links[6];  /* NULL: hook not attached */
-	struct sigfd_counters base; /* the counters when the trace began */
-	unsigned long received;     /* events taken from the ring buffer, the marked ones aside */
-	unsigned long shown;        /* of these, written */
-	unsigned long unwritten;    /* of these, dropped because nobody reads */
-	unsigned long unwanted;     /* of these, dropped because they came after --max-events */
-	__u64 nonce;                /* the mask of our start-up call */
-	__u32 proof_tgid;           /* who we are in the initial PID namespace; 0: not proven */
-	__u64 to_realtime;          /* CLOCK_REALTIME minus CLOCK_MONOTONIC, now, ns */
-	__u64 deadline;             /* CLOCK_MONOTONIC, ns; 0: none */
-	pid_t command;              /* 0: none, or it has ended */
-	int command_status;         /* its exit status, once it has ended */
-	int error;                  /* exit status that an error while running asks for; 0: none */
-	bool stop;                  /* end the run: for any reason but a signal */
-	bool closed;                /* nobody takes the output any more */
+	struct bpf_link *links[6]; /* NULL: hook not attached */
+	unsigned long received;    /* events taken from the ring buffer, the marked ones aside */
+	unsigned long shown;       /* of these, written */
+	unsigned long unwritten;   /* of these, dropped because nobody reads */
+	unsigned long unwanted;    /* of these, dropped because they came after --max-events */
+	__u64 nonce;               /* the mask of our start-up call */
+	__u32 proof_tgid;          /* who we are in the initial PID namespace; 0: not proven */
+	__u64 to_realtime;         /* CLOCK_REALTIME minus CLOCK_MONOTONIC, now, ns */
+	__u64 deadline;            /* CLOCK_MONOTONIC, ns; 0: none */
+	pid_t command;             /* 0: none, or it has ended */
+	int command_status;        /* its exit status, once it has ended */
+	int error;                 /* exit status that an error while running asks for; 0: none */
+	bool stop;                 /* end the run: for any reason but a signal */
+	bool closed;               /* nobody takes the output any more */
 } run;
 
 static volatile sig_atomic_t stop_signal; /* the signal that asked us to end; 0: none */
@@ -294,16 +293,15 @@ static const struct cause {
 	const char *name; /* in text and JSON */
 	const char *text; /* for --explain */
 } causes[] = {
-	{ EINVAL, "bad sizemask",
-	  "sizemask is not 8, the size of the kernel's sigset_t; the C library's is larger." },
-	{ EINVAL, "bad flags", "Only SFD_CLOEXEC and SFD_NONBLOCK are flags." },
-	{ EINVAL, "not a signalfd", "The descriptor to update is open, but is no signalfd." },
-	{ EFAULT, "bad pointer", "The kernel could not read a mask there." },
-	{ EBADF, "bad descriptor", "The descriptor to update is not open; -1 creates one." },
-	{ EMFILE, "no descriptor left", "The process is at its limit (RLIMIT_NOFILE)." },
-	{ ENFILE, "no file left", "The system is at its limit (sysctl fs.file-max)." },
-	{ ENOMEM, "no memory", "The kernel had no memory for the descriptor." },
-	{ 0, "other", "No check of signalfd gives this error; a seccomp filter may have." },
+	{ EINVAL, "bad sizemask", "sizemask must be 8, the size of the kernel's sigset_t" },
+	{ EINVAL, "bad flags", "only SFD_CLOEXEC and SFD_NONBLOCK are flags" },
+	{ EINVAL, "not a signalfd", "the descriptor to update is open, but no signalfd" },
+	{ EFAULT, "bad pointer", "the kernel could not read a mask there" },
+	{ EBADF, "bad descriptor", "the descriptor to update is not open; -1 creates one" },
+	{ EMFILE, "no descriptor left", "the process is at its limit (RLIMIT_NOFILE)" },
+	{ ENFILE, "no file left", "the system is at its limit (sysctl fs.file-max)" },
+	{ ENOMEM, "no memory", "the kernel had no memory for the descriptor" },
+	{ 0, "other", "no check of signalfd gives this; a security module may have" },
 };
 
 static const struct cause *cause_of(const struct sigfd_event *e)
@@ -370,7 +368,7 @@ static void put_set(__u64 set)
 		put("]");
 }
 
-/* A comm may hold any byte but NUL and '/': a terminal gets only printable ASCII of it. */
+/* A comm may hold any byte but NUL: a terminal gets only printable ASCII of it. */
 static const char *printable(const char *comm)
 {
 	static char text[4 * SIGFD_COMM_LEN + 1];
@@ -405,10 +403,10 @@ static const char *flags_text(unsigned flags, const char *prefix, const char *ga
 	return text;
 }
 
-/* Under the event, with --explain: a line on what it means, and the place in the manual page. */
+/* Under the event, with --explain: the place in the manual page, and what the event means. */
 static void explain(const char *section, const char *text)
 {
-	put("        %s [sigfd(8), %s]\n", text, section);
+	put("        sigfd(8) %s: %s\n", section, text);
 }
 
 static void explain_event(const struct meaning *m)
@@ -417,25 +415,20 @@ static void explain_event(const struct meaning *m)
 		explain("ERRORS", m->cause->text);
 		return;
 	}
-	explain("CALL",
-		m->create ? "A new descriptor for the signals that are pending for its reader." :
-			    "The new set replaces the descriptor's old one.");
+	if (m->create)
+		explain("CALL", "a new descriptor, for the signals pending for its reader");
+	else
+		explain("CALL", "the set replaces the descriptor's old one");
 	if (m->flags_ignored)
-		explain("CALL",
-			"An update ignores valid flags; fcntl(2) changes the descriptor's.");
+		explain("CALL", "an update ignores valid flags; fcntl(2) sets them");
 	if (m->unblocked)
-		explain("UNBLOCKED",
-			"The thread does not block these: they are delivered as without "
-			"a descriptor. Block them first.");
+		explain("UNBLOCKED", "the thread does not block them: they won't wait here");
 	if (m->ignored)
-		explain("IGNORED", "KILL and STOP can't be caught: the kernel dropped them.");
+		explain("IGNORED", "KILL and STOP can't be caught: the kernel drops them");
 	if (m->synchronous)
-		explain("SYNCHRONOUS",
-			"A real fault never waits for a descriptor, only a sent signal.");
+		explain("SYNCHRONOUS", "a real fault never waits here, only a sent signal");
 	if (m->raced)
-		explain("RACED",
-			"The set in memory changed before the kernel copied it. It used the "
-			"first of the two.");
+		explain("RACED", "memory changed before the copy; the kernel used SIGNALS");
 }
 
 static void put_note(const char *name, __u64 set)
@@ -479,14 +472,14 @@ static void print_text(const struct sigfd_event *e)
 		put_note("unblocked", m.unblocked);
 		put_note("ignored", m.ignored);
 		put_note("synchronous", m.synchronous);
-		if (m.raced) {
-			put("  !raced ");
-			put_set(e->user_mask);
-		}
+	}
+	if (m.raced) {
+		put("  !raced ");
+		put_set(e->user_mask);
 	}
 	if (opt.hooks == SIGFD_BOTH && !(e->seen & SIGFD_ENTER))
 		put("  !not seen at the boundary");
-	if (opt.hooks == SIGFD_BOTH && !(e->seen & SIGFD_KPROBE))
+	if (opt.hooks == SIGFD_BOTH && !(e->seen & SIGFD_KPROBE) && e->ret < 0)
 		put("  !not reached");
 	put("\n");
 	if (opt.explain)
@@ -585,7 +578,7 @@ static void print_json(const struct sigfd_event *e)
 	put_word("user_mask_errno", enter && e->user_err ? errno_name(-e->user_err) : NULL);
 	put(enter ? ",\"sizemask\":%llu" : ",\"sizemask\":null", e->sizemask);
 	put_bool("raced", m.raced, enter && kprobe && !e->user_err);
-	put_bool("reached", kprobe, kprobe || both);
+	put_bool("reached", kprobe, kprobe || (both && e->ret < 0));
 	put(",\"ret\":%d", e->ret);
 	put_word("errno", e->ret < 0 ? errno_name(-e->ret) : NULL);
 	put_word("cause", m.cause ? m.cause->name : NULL);
@@ -662,7 +655,8 @@ static __u64 signal_set(const char *list)
 		int sig = signal_number(name);
 
 		if (!sig)
-			REFUSE("--signal: '%s' is no signal; `kill -l` lists them", name);
+			REFUSE("--signal: '%s' is no signal; use a name, RTMIN+N, or 1 to 64",
+			       name);
 		set |= SIGFD_BIT(sig);
 	}
 	free(copy);
@@ -855,12 +849,22 @@ typedef bool check_fn(char *said, size_t size);
 static bool check_privilege(char *said, size_t size)
 {
 	const __u64 admin = 1ULL << 21, bpf = 1ULL << 38 | 1ULL << 39; /* PERFMON, BPF: since 5.8 */
+	int fd = open("/proc/sys/kernel/perf_event_paranoid", O_RDONLY | O_CLOEXEC);
 	unsigned long long caps = 0;
+	char paranoid = '2';
 
+	(void)!read(fd, &paranoid, 1);
+	close(fd);
 	read_status("self", "CapEff:", 16, &caps);
-	if (caps & admin || (caps & bpf) == bpf)
-		return FOUND("%s", geteuid() ? "capabilities" : "root");
-	return MISSING("no CAP_BPF and CAP_PERFMON, nor CAP_SYS_ADMIN; run as root (sudo)");
+	if (caps & admin)
+		return FOUND("CAP_SYS_ADMIN");
+	if ((caps & bpf) != bpf)
+		return MISSING("neither CAP_SYS_ADMIN nor CAP_BPF and CAP_PERFMON; run as root");
+	/* Debian's kernels know a level 3, at which CAP_PERFMON is not enough. */
+	if (paranoid > '2' && paranoid <= '9')
+		return MISSING("no CAP_SYS_ADMIN; run as root, or: sysctl "
+			       "kernel.perf_event_paranoid=2");
+	return FOUND("CAP_BPF and CAP_PERFMON");
 }
 
 static bool check_kernel(char *said, size_t size)
@@ -1022,7 +1026,8 @@ static int run_check(void)
 	if (hooks == SIGFD_PAIR)
 		printf("%-20s%s\n", "auto chooses", "pair");
 	else
-		printf("%-20s%-9s%s\n", "auto chooses", hooks ? "syscall" : "nothing", said);
+		printf("%-20s%-9s%.*s\n", "auto chooses", hooks ? "syscall" : "nothing",
+		       (int)strcspn(said, ";"), said);
 	return hooks ? EXIT_SUCCESS : EXIT_HOST;
 }
 
@@ -1088,7 +1093,7 @@ static void list_descriptor(const char *pid, const char *fd, const char *comm)
 /* False: its descriptors may not be looked at. */
 static bool list_process(const char *pid)
 {
-	char path[64], target[64], comm[64] = "";
+	char path[64], target[64], comm[SIGFD_COMM_LEN + 1] = "";
 	struct dirent *d;
 	unsigned long long uid;
 	ssize_t n;
@@ -1206,14 +1211,15 @@ static int set_cgroup(void)
 	err = bpf_map_update_elem(bpf_map__fd(run.skel->maps.cgroup), &key, &fd, BPF_ANY);
 	close(fd);
 	if (err)
-		complain("--cgroup: the kernel refused '%s': %s", opt.cgroup, errno_name(errno));
+		complain("--cgroup: the kernel refused '%s': %s; run with -v to see why",
+			 opt.cgroup, errno_name(-err));
 	return err ? EXIT_RUNNING : 0;
 }
 
 static int load(void)
 {
 	struct bpf_program *prog = NULL;
-	size_t size = 4096;
+	size_t size = sysconf(_SC_PAGESIZE);
 	int err;
 
 	while (size < opt.buffer_kib * 1024) /* the kernel wants a power of two, and whole pages */
@@ -1305,17 +1311,6 @@ static int prove(void)
 	return EXIT_HOST;
 }
 
-/* The filters speak of processes as the initial PID namespace numbers them. */
-static int check_namespace(void)
-{
-	if (run.proof_tgid == (__u32)getpid() || !(opt.kernel.tgid || opt.kernel.tid))
-		return 0;
-	complain(
-		"--pid and --tid take numbers of the initial PID namespace, which sigfd is not in; "
-		"run it there, or use --name or --cgroup");
-	return EXIT_HOST;
-}
-
 /* Is the process or thread of --pid or --tid there? */
 static bool target_exists(void)
 {
@@ -1324,11 +1319,20 @@ static bool target_exists(void)
 	return !id || !kill(id, 0) || errno != ESRCH;
 }
 
+/* The kernel half knows processes by their numbers in the initial PID namespace (its fixed inode). */
 static int check_target(void)
 {
-	char pid[16];
+	char pid[16], ns[32] = "";
 	unsigned long long tgid;
 
+	if (!opt.kernel.tgid && !opt.kernel.tid)
+		return 0;
+	if (readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) > 0 &&
+	    strcmp(ns, "pid:[4026531836]")) {
+		complain("--pid and --tid take numbers of the initial PID namespace, and sigfd is "
+			 "not in it; run it there, or use --name or --cgroup");
+		return EXIT_HOST;
+	}
 	if (!target_exists()) {
 		complain("no %s %u; `ps -eL` lists what there is",
 			 opt.kernel.tid ? "thread" : "process",
@@ -1609,8 +1613,6 @@ static int trace(void)
 		return EXIT_RUNNING;
 	}
 	status = prove();
-	if (!status)
-		status = check_namespace();
 	if (status)
 		return status;
 
@@ -1646,12 +1648,15 @@ int main(int argc, char **argv)
 	if (opt.check)
 		return run_check();
 	set_signals();
+	status = check_target();
+	if (status)
+		return status;
 	if (opt.list)
 		return run_list();
 	if (!opt.hooks) {
 		opt.hooks = choose_hooks(why, sizeof(why));
 		if (opt.hooks == SIGFD_SYSCALL)
-			complain("hook syscall: %s", why);
+			complain("hook syscall: %.*s", (int)strcspn(why, ";"), why);
 		else if (!opt.hooks)
 			opt.hooks = SIGFD_SYSCALL; /* to say what it misses */
 	}
@@ -1660,9 +1665,7 @@ int main(int argc, char **argv)
 		complain("%s: %s", missing, why);
 		return EXIT_HOST;
 	}
-	status = check_target();
-	if (!status)
-		status = trace();
+	status = trace();
 	ring_buffer__free(run.ring);
 	detach();
 	sigfd_bpf__destroy(run.skel);

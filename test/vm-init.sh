@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 # shellcheck shell=dash
 #
 # The first process in the guest of vm.sh: puts together its root from the

@@ -1,4 +1,5 @@
-#!/bin/bash
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 # Runs a command, or a shell, in a virtual machine on one of Debian's kernels.
 #
 # The guest's files are the host's own, read-only by 9p under an overlay in
@@ -222,8 +223,9 @@ fetch_kernel() {
 	download_kernel "$suite" "$release"
 	for package in *.deb; do
 		dpkg-deb --fsys-tarfile "$package" | tar x --wildcards --exclude='*/doc/*' \
-			'./boot/vmlinu*' '*/modules.*' '*/vmlinuz' '*/kernel/fs/*' '*/kernel/net/9p/*' \
-			'*/kernel/drivers/virtio/*' '*/kernel/drivers/char/*' '*/kernel/lib/*' 2>/dev/null || true
+			'./boot/vmlinu*' '*/modules.*' '*/vmlinuz' '*/kernel/fs/*' \
+			'*/kernel/net/9p/*' '*/kernel/drivers/virtio/*' \
+			'*/kernel/drivers/char/*' '*/kernel/lib/*' 2>/dev/null || true
 	done
 	unpack_kernel "$(find . -name 'vmlinu*' | head -n 1)" >kernel/image
 	unpack_modules "$release"
@@ -292,7 +294,8 @@ write_command() {
 		run=(env 'PS1=\h:\w\$ ' bash --norc)
 		size=$(stty size 2>/dev/null) && echo "stty rows ${size% *} cols ${size#* }"
 	fi
-	echo "exec env -i HOME=/root TERM=$(quoted "${TERM:-dumb}") LC_ALL=C.UTF-8 ${CI:+CI=$(quoted "$CI")}" \
+	echo "exec env -i HOME=/root TERM=$(quoted "${TERM:-dumb}") LC_ALL=C.UTF-8" \
+		"${CI:+CI=$(quoted "$CI")}" \
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
 		"$(quoted "${run[@]}")"
 }

@@ -1,0 +1,452 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+#
+# test.sh: every test, in TAP, with a closing line "N passed, N failed, N skipped".
+#
+# In this order: the static checks, the build, the parts that need no kernel, the tracer live on
+# this machine, and live in virtual machines (test/vm.sh) on Debian's kernels.
+
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+PATH=$PATH:/usr/sbin:/sbin
+
+build_packages=(gcc make clang llvm libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config)
+test_packages=(jq strace valgrind cppcheck shellcheck clang-format mandoc groff man-db procps
+	util-linux bsdutils bsdextrautils bubblewrap stress-ng qemu-system-x86 busybox-static cpio
+	kmod xz-utils zstd)
+arm_packages=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+
+install=no mode=all kernels=() arches=(amd64)
+
+usage() {
+	cat <<-'END'
+	usage: ./test.sh [--install] [--demo | --lint] [--kernel SERIES]... [--arm64]
+
+	Builds sigfd and runs every test. Live tests of the kprobe pair run in a virtual machine on
+	this Debian's own kernel.
+
+	  --install         first get the Debian packages that this needs, with apt
+	  --demo            only build, and trace test/prog/demo.c live on this machine
+	  --lint            only the static checks
+	  --kernel SERIES   on that Debian kernel too (5.10, 6.12, newest...); may be repeated
+	  --arm64           on arm64 too
+	END
+}
+
+parse_options() {
+	while (($#)); do
+		case $1 in
+		--install) install=yes ;;
+		--demo | --lint) mode=${1#--} ;;
+		--kernel) shift && kernels+=("${1:?--kernel wants a series}") ;;
+		--arm64) arches+=(arm64) ;;
+		--help | -h) usage && exit ;;
+		*) usage >&2 && exit 2 ;;
+		esac
+		shift
+	done
+}
+
+# ---- TAP ----------------------------------------------------------------------------------------
+
+passed=0 failed=0 skipped=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+number() {
+	echo $((passed + failed + skipped))
+}
+
+# report STATUS NAME [FILE]: one test, and what it printed where it failed.
+report() {
+	if (($1)); then
+		((++failed))
+		echo "not ok $(number) - $2"
+		sed 's/^/# /' "${3:-/dev/null}" | tail -40
+	else
+		((++passed))
+		echo "ok $(number) - $2"
+	fi
+}
+
+# try NAME COMMAND...: passes when the command does.
+try() {
+	local name=$1
+	shift
+	"$@" >"$work/said" 2>&1 </dev/null
+	report $? "$name" "$work/said"
+}
+
+# include NAME COMMAND...: the TAP that a command prints, under our numbers. A command that fails
+# without a "not ok", or that ends before its plan, is a failure itself.
+include() {
+	local name=$1 line before=$failed plan=no
+	shift
+	while IFS= read -r line; do
+		case $line in
+		"ok "*"# SKIP"*) ((++skipped)) && echo "ok $(number) - $name: ${line#ok * - }" ;;
+		"ok "*) ((++passed)) && echo "ok $(number) - $name: ${line#ok * - }" ;;
+		"not ok "*) ((++failed)) && echo "not ok $(number) - $name: ${line#not ok * - }" ;;
+		1..*) plan=yes ;;
+		*) echo "# ${line#\# }" ;;
+		esac
+	done < <("$@" 2>"$work/stderr" </dev/null; echo "exit $?" >"$work/status")
+	wait
+	[[ $(<"$work/status") == "exit 0" ]] || ((failed > before)) || plan=no
+	if [[ $plan == no ]]; then
+		report 1 "$name: ended with $(<"$work/status")" "$work/stderr"
+	fi
+}
+
+close_tap() {
+	echo "1..$(number)"
+	echo "$passed passed, $failed failed, $skipped skipped"
+	((failed == 0))
+}
+
+# ---- What is needed -----------------------------------------------------------------------------
+
+as_root() {
+	if ((EUID)); then sudo "$@"; else "$@"; fi
+}
+
+install_packages() {
+	local packages=("${build_packages[@]}")
+	[[ $mode == demo ]] || packages+=("${test_packages[@]}")
+	[[ ${arches[*]} == *arm64* ]] && packages+=("${arm_packages[@]}")
+	as_root apt-get update -q >"$work/apt" 2>&1 &&
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+			--no-install-recommends "${packages[@]}" >>"$work/apt" 2>&1 && return
+	tail -5 "$work/apt" >&2
+	echo "test.sh: apt-get could not install what is needed" >&2
+	exit 1
+}
+
+# Names what is missing, and what brings it; make says so of what the build needs.
+need_tools() {
+	local pair missing=()
+	for pair in gcc make jq strace valgrind cppcheck shellcheck clang-format mandoc groff \
+		man:man-db ps:procps script:bsdutils bwrap:bubblewrap stress-ng \
+		qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio modprobe:kmod \
+		xz:xz-utils zstd; do
+		command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
+	done
+	((${#missing[@]} == 0)) && return
+	echo "test.sh: missing: ${missing[*]}; ./test.sh --install brings them, or:" \
+		"apt-get install ${missing[*]}" >&2
+	exit 1
+}
+
+demo() {
+	make >"$work/make" || { cat "$work/make" && exit 1; }
+	build_programs && as_root ./sigfd -- test/bin/demo
+}
+
+build_programs() {
+	local source
+	mkdir -p test/bin
+	for source in test/prog/*.c; do
+		gcc -O2 -Wall -Wextra -Werror -pthread "$source" \
+			-o "test/bin/$(basename "$source" .c)" || return
+	done
+}
+
+# ---- Static checks ------------------------------------------------------------------------------
+
+no_output() {
+	local said
+	said=$("$@" 2>&1)
+	printf '%s' "$said"
+	[[ -z $said ]]
+}
+
+compiles_cleanly() {
+	"$1" -std=gnu11 -Wall -Wextra -Werror -O2 -Ibuild -I. -fsyntax-only "${@:2}"
+}
+
+lint_manual() {
+	no_output mandoc -T lint -W warning docs/sigfd.8 &&
+		no_output groff -man -ww -z -Tutf8 docs/sigfd.8
+}
+
+lint() {
+	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.c)
+	local sh=(test.sh .ci/run test/*.sh docs/sigfd.bash-completion)
+	try "gcc has no warning" compiles_cleanly gcc sigfd.c test/unit.c test/prog/*.c
+	try "clang has no warning" compiles_cleanly clang sigfd.c test/unit.c test/prog/*.c
+	try "cppcheck finds nothing" cppcheck -q --std=c11 --error-exitcode=1 -Ibuild \
+		--enable=warning,style,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem --suppress='*:build/*' sigfd.c
+	try "shellcheck finds nothing" shellcheck -x "${sh[@]}"
+	try "clang-format would change nothing" clang-format --dry-run --Werror "${c[@]}"
+	try "the manual page has no fault" lint_manual
+	try "every anchor is there once, and cited" check_anchors
+	try "every name that the docs cite exists" check_cited_names
+	try "every option is in the manual page and the completion" check_options
+	try "every JSON key is in the manual page" check_keys
+	try "every link in the docs resolves" check_links
+	try "no line over 100 columns in the sources" check_width "${c[@]}" "${sh[@]}"
+}
+
+# An anchor is placed where a comment begins with it, or a section's title does.
+check_anchors() {
+	local placed anchor bad=0
+	placed=$(grep -hoE '^(/\*| \*|/\* ----) \[[KU][0-9]+\]' sigfd.bpf.c sigfd.c |
+		grep -oE '\[.*\]')
+	[[ -n $placed ]] || return
+	while read -r anchor; do
+		[[ $(grep -cF "$anchor" <<<"$placed") == 1 ]] ||
+			{ echo "doubled: $anchor" && bad=1; }
+		grep -qF "$anchor" docs/*.md || { echo "never cited: $anchor" && bad=1; }
+	done < <(sort -u <<<"$placed")
+	while read -r anchor; do
+		grep -qxF -- "$anchor" <<<"$placed" || { echo "missing: $anchor" && bad=1; }
+	done < <(grep -ohE '\[[KU][0-9]+\]' README.md docs/*.md sigfd.{c,bpf.c,h} | sort -u)
+	return $bad
+}
+
+# `name()` in the docs is a function of the sources; `file` with a known ending is in the tree.
+check_cited_names() {
+	local name bad=0
+	# shellcheck disable=SC2016 # the backticks are Markdown's
+	while read -r name; do
+		grep -qE "\b${name%()}\(" sigfd.c sigfd.bpf.c test/prog/*.c ||
+			{ echo "no function: $name" && bad=1; }
+	done < <(grep -ohE '`[a-z_]+\(\)`' README.md docs/*.md | tr -d '`' | sort -u)
+	# shellcheck disable=SC2016
+	while read -r name; do
+		[[ -e $name || -e docs/$name || -e build/$name ]] ||
+			{ echo "no file: $name" && bad=1; }
+	done < <(grep -ohE '`[A-Za-z0-9_./-]+\.(c|h|sh|md|8)`' README.md docs/*.md | tr -d '`')
+	return $bad
+}
+
+manual() {
+	mandoc -T utf8 docs/sigfd.8 | col -b
+}
+
+# What the completion offers for a word that begins so.
+completions() {
+	bash -c 'source docs/sigfd.bash-completion && COMP_WORDS=(sigfd "$1") COMP_CWORD=1 &&
+		_sigfd && printf "%s\n" "${COMPREPLY[@]}"' bash "$1"
+}
+
+check_options() {
+	local option bad=0
+	manual >"$work/manual"
+	completions -- >"$work/completions"
+	while read -r option; do
+		grep -q -- "$option\b" "$work/manual" ||
+			{ echo "not in the manual page: $option" && bad=1; }
+		grep -q -- "^$option\b" "$work/completions" ||
+			{ echo "not in the completion: $option" && bad=1; }
+	done < <(./sigfd --help | grep -oE -- '--[a-z-]+' | grep -v -- --usage | sort -u)
+	return $bad
+}
+
+check_keys() {
+	local key bad=0
+	manual >"$work/manual"
+	while read -r key; do
+		grep -qw -- "$key" "$work/manual" ||
+			{ echo "not in the manual page: $key" && bad=1; }
+	done < <(build/unit json 1 | jq -r 'keys[]')
+	return $bad
+}
+
+check_links() {
+	local file link bad=0
+	for file in README.md docs/*.md; do
+		while read -r link; do
+			case $link in http*) continue ;; esac
+			check_link "$file" "$link" || { echo "$file: $link" && bad=1; }
+		done < <(grep -oE '\]\([^)]+\)' "$file" | sed 's/^](//; s/)$//')
+	done
+	return $bad
+}
+
+# A page, and where the link has a fragment, the heading that makes it.
+check_link() {
+	local page=${2%%#*} fragment=${2#*#}
+	page=${page:+$(dirname "$1")/$page}
+	page=${page:-$1}
+	[[ -e $page ]] || return
+	[[ $2 == *'#'* ]] || return 0
+	grep '^#' "$page" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-' | sed 's/^-*//' |
+		grep -qx "$fragment"
+}
+
+check_width() {
+	expand "$@" >"$work/expanded"
+	no_output grep -n '.\{101\}' "$work/expanded"
+}
+
+# ---- The build ----------------------------------------------------------------------------------
+
+# The tree without what was built, so that each test of the build begins clean.
+copy_tree() {
+	rm -rf "$1"
+	mkdir -p "$1"
+	cp -r Makefile sigfd.c sigfd.h sigfd.bpf.c docs "$1"
+}
+
+builds_without_warning() {
+	copy_tree "$work/tree"
+	make -C "$work/tree" "$@" 2>&1 | tee "$work/make"
+	[[ ${PIPESTATUS[0]} == 0 && -x $work/tree/sigfd ]] && ! grep -qi warning "$work/make"
+}
+
+# What make would do again after a file was touched, as the files' times tell.
+rebuilds() {
+	local expected=$1 file again=''
+	shift
+	sleep 0.01
+	touch "$work/mark" "${@/#/$work/tree/}"
+	make -C "$work/tree" >/dev/null || return
+	for file in build/vmlinux.h build/sigfd.bpf.o build/sigfd.skel.h sigfd; do
+		[[ $work/tree/$file -nt $work/mark ]] && again+=" ${file##*/}"
+	done
+	echo "made again:$again; expected: $expected"
+	[[ "$again" == "${expected:+ $expected}" ]]
+}
+
+remakes_vmlinux() {
+	cp /sys/kernel/btf/vmlinux "$work/btf"
+	make -C "$work/tree" VMLINUX_BTF="$work/btf" | grep "btf dump file $work/btf" &&
+		make -C "$work/tree" | grep 'btf dump file /sys/kernel/btf/vmlinux'
+}
+
+installs_and_uninstalls() {
+	local root=$work/root
+	make -C "$work/tree" install DESTDIR="$root" PREFIX=/usr >/dev/null || return
+	(cd "$root" && find . -type f | sort)
+	[[ $(cd "$root" && find . -type f | wc -l) == 3 && -x $root/usr/sbin/sigfd ]] || return
+	make -C "$work/tree" uninstall DESTDIR="$root" PREFIX=/usr >/dev/null &&
+		[[ -z $(find "$root" -type f) ]]
+}
+
+builds_static() {
+	make -C "$work/tree" static && "$work/tree/sigfd-static" --version &&
+		! readelf -l "$work/tree/sigfd-static" | grep INTERP
+}
+
+# A missing tool: make fails with one line, which names it and the package of four distributions.
+names_missing() {
+	local what=$1
+	shift
+	! make -C "$work/tree" O="$work/none" "$@" >"$work/out" 2>"$work/err" || return
+	cat "$work/err"
+	grep "^sigfd: $what" "$work/err" >"$work/line"
+	[[ $(wc -l <"$work/line") == 1 ]] &&
+		grep -q '(Debian, Ubuntu).*(Fedora).*(Arch).*(openSUSE)' "$work/line"
+}
+
+targets() {
+	make -C "$work/tree" -n O="$work/none" ARCH="$1" | grep -- "-D__TARGET_ARCH_$2 "
+}
+
+test_build() {
+	try "make -j2 builds without a warning" builds_without_warning -j2
+	try "make again builds nothing" rebuilds ""
+	try "a change of sigfd.c makes the loader only" rebuilds "sigfd" sigfd.c
+	try "a change of sigfd.h makes both halves" \
+		rebuilds "sigfd.bpf.o sigfd.skel.h sigfd" sigfd.h
+	try "another BTF makes vmlinux.h anew" remakes_vmlinux
+	try "make install, and uninstall leaves nothing" installs_and_uninstalls
+	try "make static: one file, and it runs" builds_static
+	try "the target's architecture: x86" targets x86_64 x86
+	try "the target's architecture: arm64" targets aarch64 arm64
+	try "no clang: one line" names_missing clang CLANG=no-such-clang
+	try "no bpftool: one line" names_missing bpftool BPFTOOL=
+	try "no pkg-config: one line" names_missing pkg-config PKG_CONFIG=no-such-pkg-config
+	try "no libbpf: one line" names_missing libbpf PKG_CONFIG=false
+	try "make with CC=clang builds without a warning" builds_without_warning CC=clang
+}
+
+# ---- Without root or kernel ---------------------------------------------------------------------
+
+build_unit() {
+	gcc -std=gnu11 -Wall -Wextra -Werror -g -fsanitize=address,undefined \
+		-fno-sanitize-recover -Ibuild -I. test/unit.c -lbpf -lelf -lz -o build/unit
+}
+
+random_json() {
+	build/unit json 20000 | jq -e 'keys | length == 30' | sort | uniq -c | tee "$work/keys"
+	[[ $(<"$work/keys") =~ ^\ *20000\ true$ ]]
+}
+
+test_units() {
+	include unit build/unit
+	try "20,000 events of random bytes are valid JSON" random_json
+}
+
+# ---- Live ---------------------------------------------------------------------------------------
+
+can_trace_here() {
+	((EUID == 0)) && ./sigfd --check >"$work/check"
+}
+
+build_sanitized() {
+	gcc -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover -Ibuild -I. \
+		sigfd.c -lbpf -lelf -lz -o build/sigfd-asan
+}
+
+# The loader's ways through, under a checker: text, JSON, filters, --list, --check, an error.
+runs_under() {
+	local way
+	for way in "-e -T -U -- test/bin/demo" "-j -H syscall -x -- test/bin/demo" --list \
+		"-j --list" --check "-n demo -s HUP,RTMIN+1 -M 1 -- test/bin/demo"; do
+		# shellcheck disable=SC2086 # words, on purpose
+		"$@" $way >"$work/way" 2>&1 || { echo "$way: $?" && cat "$work/way" && return 1; }
+	done
+	"$@" --hook=nonsense
+	(($? == 2))
+}
+
+with_valgrind() {
+	valgrind -q --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes \
+		--suppressions=test/valgrind.supp ./sigfd "$@"
+}
+
+test_live_here() {
+	if ! can_trace_here; then
+		((++skipped))
+		echo "ok $(number) - live on this machine # SKIP $(tail -1 "$work/check")"
+		return
+	fi
+	try "the loader under ASan and UBSan" runs_under build/sigfd-asan
+	try "the loader under valgrind" runs_under with_valgrind
+	include "here" test/live.sh syscall
+}
+
+test_live_in_vm() {
+	local arch=$1 series=$2
+	include "vm $arch $series" test/vm.sh --arch "$arch" ${series:+--kernel "$series"} \
+		--timeout 1500 -- test/live.sh pair syscall both
+}
+
+main() {
+	parse_options "$@"
+	[[ $install == no ]] || install_packages
+	[[ $mode != demo ]] || { demo; exit; }
+	need_tools
+
+	echo "TAP version 13"
+	try "make" make
+	try "the test programs build" build_programs
+	try "the unit tests build" build_unit
+	lint
+	[[ $mode != lint ]] || { close_tap; exit; }
+	test_build
+	test_units
+	try "the loader builds with sanitizers" build_sanitized
+	test_live_here
+	test_live_in_vm amd64 ""
+	local series
+	for series in "${kernels[@]}"; do
+		test_live_in_vm amd64 "$series"
+	done
+	close_tap
+}
+
+main "$@"

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+/*
+ * unit.c: the loader's parts that need neither root nor a kernel, checked against tables written
+ * from signal(7) and from the text of fs/signalfd.c. It includes the loader whole, for its static
+ * functions.
+ *
+ *	unit          TAP
+ *	unit json N   N events of random bytes as JSON Lines, for a parser to judge
+ */
+#define main sigfd_main
+#include "../sigfd.c"
+#undef main
+
+static int tests, failures;
+
+static void check(bool ok, const char *format, ...)
+{
+	va_list args;
+
+	failures += !ok;
+	printf("%sok %d - ", ok ? "" : "not ", ++tests);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+/* What has been put since the last call. */
+static const char *taken(void)
+{
+	static char text[sizeof(out.bytes) + 1];
+
+	memcpy(text, out.bytes, out.length);
+	text[out.length] = '\0';
+	out.length = out.records = 0;
+	return text;
+}
+
+static void is(const char *got, const char *want, const char *what)
+{
+	check(!strcmp(got, want), "%s", what);
+	if (strcmp(got, want))
+		printf("# got:  %s\n# want: %s\n", got, want);
+}
+
+/* signal(7), the column "x86/ARM"; and nptl(7): the first two real-time signals are glibc's. */
+static const char *const names[65] = {
+	NULL,   "HUP",   "INT",  "QUIT", "ILL",  "TRAP", "ABRT", "BUS",    "FPE",
+	"KILL", "USR1",  "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD",
+	"CONT", "STOP",  "TSTP", "TTIN", "TTOU", "URG",  "XCPU", "XFSZ",   "VTALRM",
+	"PROF", "WINCH", "POLL", "PWR",  "SYS",  "32",   "33",   "RTMIN",
+};
+
+static void test_names(void)
+{
+	char rt[16], sig[32];
+	int wrong = 0, unread = 0;
+
+	for (int n = 1; n <= 64; n++) {
+		const char *want = names[n];
+
+		snprintf(rt, sizeof(rt), "RTMIN+%d", n - 34);
+		if (!want)
+			want = rt;
+		if (strcmp(signal_name(n), want)) {
+			printf("# %d: got %s, want %s\n", n, signal_name(n), want);
+			wrong++;
+		}
+		snprintf(sig, sizeof(sig), "SIG%s", want);
+		unread += signal_number(want) != n;
+		unread += !isdigit((unsigned char)*want) && signal_number(sig) != n;
+		snprintf(sig, sizeof(sig), "%d", n);
+		unread += signal_number(sig) != n;
+	}
+	check(!wrong, "every signal has the name that glibc's users know");
+	check(!unread, "every name is read back, with SIG and without, and every number");
+	check(signal_number("usr1") == 10 && signal_number("SigCld") == 17 &&
+		      signal_number("IO") == 29 && signal_number("IOT") == 6,
+	      "case does not matter, and the old names are known");
+	check(!signal_number("") && !signal_number("0") && !signal_number("65") &&
+		      !signal_number("1x") && !signal_number("-1") && !signal_number("SIG") &&
+		      !signal_number("RTMIN+31") && !signal_number("SIG1") &&
+		      !signal_number("99999999999999999999"),
+	      "what is no signal is refused");
+	check(signal_set("HUP,2,SIGRTMIN+30") == (1ULL | 2ULL | 1ULL << 63), "a list of signals");
+	is(errno_name(EMFILE), "EMFILE", "an error by name");
+	is(errno_name(512), "512", "an error without a name (ERESTARTSYS) by number");
+}
+
+static void test_sets(void)
+{
+	static const struct {
+		__u64 set;
+		const char *text;
+	} sets[] = {
+		{ 0, "-" },
+		{ 1, "HUP" },
+		{ SIGFD_BIT(2) | SIGFD_BIT(36), "INT RTMIN+2" },
+		{ 1ULL << 63, "RTMIN+30" },
+		{ ~0ULL, "~[]" },
+		{ ~(SIGFD_BIT(9) | SIGFD_BIT(19)), "~[KILL STOP]" },
+		{ ~0ULL << 22, "URG XCPU XFSZ VTALRM PROF WINCH POLL PWR SYS 32 33 RTMIN RTMIN+1 "
+			       "RTMIN+2 RTMIN+3 RTMIN+4 RTMIN+5 RTMIN+6 RTMIN+7 RTMIN+8 RTMIN+9 "
+			       "RTMIN+10 RTMIN+11 RTMIN+12 RTMIN+13 RTMIN+14 RTMIN+15 RTMIN+16 "
+			       "RTMIN+17 RTMIN+18 RTMIN+19 RTMIN+20 RTMIN+21 RTMIN+22 RTMIN+23 "
+			       "RTMIN+24 RTMIN+25 RTMIN+26 RTMIN+27 RTMIN+28 RTMIN+29 RTMIN+30" },
+		{ ~0ULL << 21, "~[HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM "
+			       "TERM STKFLT CHLD CONT STOP TSTP TTIN]" },
+	};
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
+		char what[64];
+
+		put_set(sets[i].set);
+		snprintf(what, sizeof(what), "the set %#llx as text", sets[i].set);
+		is(taken(), sets[i].text, what);
+	}
+	is(flags_text(SFD_CLOEXEC | SFD_NONBLOCK, "", "|"), "CLOEXEC|NONBLOCK", "both flags");
+	is(flags_text(1, "", "|"), "0x1", "a flag without a name");
+	is(flags_text(1U << 31 | SFD_NONBLOCK, "", "|"), "NONBLOCK|0x80000000",
+	   "flags, the top bit");
+}
+
+static void test_strings(void)
+{
+	static const struct {
+		const char *bytes, *json, *text;
+	} strings[] = {
+		{ "script", "\"script\"", "script" },
+		{ "\033[31m\n\"\\", "\"\\u001b[31m\\u000a\\\"\\\\\"", "\\x1b[31m\\x0a\"\\\\" },
+		{ "\x7f\xc2\x9b", "\"\\u007f\\u009b\"", "\\x7f\\xc2\\x9b" },
+		{ "\xc3\xa9", "\"\\u00e9\"", "\\xc3\\xa9" },
+		{ "\xe6\xbc\xa2", "\"\\u6f22\"", "\\xe6\\xbc\\xa2" },
+		{ "\xf0\x9f\x98\x80", "\"\\ud83d\\ude00\"", "\\xf0\\x9f\\x98\\x80" },
+		{ "\xff", "\"\\ufffd\"", "\\xff" },
+		{ "\xc0\x80", "\"\\ufffd\\ufffd\"", "\\xc0\\x80" },
+		{ "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"", "\\xed\\xa0\\x80" },
+		{ "a\xf0\x9f\x98", "\"a\\ufffd\\ufffd\\ufffd\"", "a\\xf0\\x9f\\x98" },
+		{ "\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"", "\\xf4\\x90\\x80\\x80" },
+	};
+
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
+		put_string(strings[i].bytes);
+		is(taken(), strings[i].json, "a comm in JSON");
+		is(printable(strings[i].bytes), strings[i].text, "the same comm in text");
+	}
+}
+
+/* The kernel's checks: sizemask, pointer, flags, descriptor (fs/signalfd.c@v6.12). */
+static void test_causes(void)
+{
+	static const struct {
+		struct sigfd_event event;
+		const char *cause;
+	} causes[] = {
+		{ { .ret = 3 }, NULL },
+		{ { .ret = -EINVAL, .seen = SIGFD_SYSCALL, .sizemask = 4, .flags = 1 },
+		  "bad sizemask" },
+		{ { .ret = -EINVAL, .seen = SIGFD_SYSCALL, .sizemask = 8, .flags = 1 },
+		  "bad flags" },
+		{ { .ret = -EINVAL, .seen = SIGFD_PAIR, .flags = SFD_CLOEXEC | 1U << 31 },
+		  "bad flags" },
+		{ { .ret = -EINVAL, .seen = SIGFD_PAIR, .ufd = 1 }, "not a signalfd" },
+		{ { .ret = -EFAULT, .seen = SIGFD_SYSCALL, .sizemask = 8 }, "bad pointer" },
+		{ { .ret = -EBADF, .seen = SIGFD_PAIR }, "bad descriptor" },
+		{ { .ret = -EMFILE, .seen = SIGFD_PAIR }, "no descriptor left" },
+		{ { .ret = -ENFILE, .seen = SIGFD_PAIR }, "no file left" },
+		{ { .ret = -ENOMEM, .seen = SIGFD_PAIR }, "no memory" },
+		{ { .ret = -EPERM, .seen = SIGFD_SYSCALL }, "other" },
+	};
+
+	for (size_t i = 0; i < sizeof(causes) / sizeof(*causes); i++) {
+		const struct cause *cause = cause_of(&causes[i].event);
+
+		is(cause ? cause->name : "none", causes[i].cause ? causes[i].cause : "none",
+		   "why a call failed");
+	}
+}
+
+/* The widest record must fit into what end_record() leaves free, and into one pipe write. */
+static void test_widest(void)
+{
+	struct sigfd_event e = {
+		.ktime_ns = ~0ULL >> 1,
+		.mask = ~0ULL,
+		.user_mask = 1,
+		.sizemask = ~0ULL,
+		.ufd = INT_MIN,
+		.flags = ~0U,
+		.syscall = 4,
+		.duration_ns = ~0ULL,
+		.cgroup_id = ~0ULL,
+		.tgid = ~0U,
+		.tid = ~0U,
+		.uid = ~0U,
+		.ret = -ERESTART,
+		.seen = SIGFD_BOTH,
+	};
+	size_t length;
+
+	memset(e.comm, 1, sizeof(e.comm) - 1);
+	run.received = ~0UL;
+	opt.hooks = SIGFD_BOTH;
+	print_json(&e);
+	length = strlen(taken());
+	check(length < RECORD_MAX && length <= PIPE_BUF,
+	      "the widest JSON record fits a pipe write");
+	printf("# %zu bytes\n", length);
+
+	opt.explain = opt.timestamp = opt.print_uid = true;
+	e.ret = 0;
+	e.mask = ~0ULL / 3; /* every second signal: named one by one, and all of them unblocked */
+	print_text(&e);
+	length = strlen(taken());
+	check(length < RECORD_MAX && length <= PIPE_BUF,
+	      "the widest text record fits a pipe write");
+	printf("# %zu bytes\n", length);
+}
+
+static void random_json(long n)
+{
+	struct sigfd_event e;
+
+	for (opt.hooks = SIGFD_BOTH; n > 0; n--) {
+		getrandom(&e, sizeof(e), 0);
+		e.comm[SIGFD_COMM_LEN - 1] = '\0';
+		e.ktime_ns >>= 2;
+		run.received++;
+		print_json(&e);
+		end_record();
+	}
+	flush_records();
+}
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	if (argc == 3 && !strcmp(argv[1], "json")) {
+		random_json(atol(argv[2]));
+		return run.error;
+	}
+	test_names();
+	test_sets();
+	test_strings();
+	test_causes();
+	test_widest();
+	printf("1..%d\n", tests);
+	return failures != 0;
+}
