@@ -1319,7 +1319,7 @@ static bool target_exists(void)
 	return !id || !kill(id, 0) || errno != ESRCH;
 }
 
-/* The kernel half knows processes by their numbers in the initial PID namespace (its fixed inode). */
+/* The kernel half counts processes as the initial PID namespace does, whose inode is fixed. */
 static int check_target(void)
 {
 	char pid[16], ns[32] = "";

@@ -227,8 +227,8 @@ manual() {
 
 # What the completion offers for a word that begins so.
 completions() {
-	bash -c 'source docs/sigfd.bash-completion && COMP_WORDS=(sigfd "$1") COMP_CWORD=1 &&
-		_sigfd && printf "%s\n" "${COMPREPLY[@]}"' bash "$1"
+	bash -c 'source docs/sigfd.bash-completion && COMP_WORDS=(sigfd "$1") COMP_CWORD=1
+		_sigfd sigfd "$1"; printf "%s\n" "${COMPREPLY[@]}"' bash "$1"
 }
 
 check_options() {
