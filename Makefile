@@ -9,7 +9,6 @@
 ARCH ?= $(shell uname -m)
 VMLINUX_BTF ?= /sys/kernel/btf/vmlinux
 CLANG ?= clang
-STRIP ?= llvm-strip
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
@@ -23,11 +22,14 @@ BPF_ARCH := $(shell echo $(ARCH) | sed -e 's/^x86_64$$\|^amd64$$/x86/' -e 's/^aa
 
 # bpftool hides: in /usr/sbin (Debian; not in a user's PATH), or behind a stub that only works for
 # the running kernel's package (Ubuntu). The first that answers is taken.
-BPFTOOL ?= $(shell for b in $$(command -v bpftool) /usr/sbin/bpftool /usr/local/sbin/bpftool \
+ifndef BPFTOOL
+BPFTOOL := $(shell for b in $$(command -v bpftool) /usr/sbin/bpftool /usr/local/sbin/bpftool \
 	/usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool; do \
 	"$$b" version >/dev/null 2>&1 && echo "$$b" && break; done)
+endif
 
-# `-target bpf` has no multiarch folder of its own, so asm/types.h is not found without this.
+# `-target bpf` has no multiarch folder of its own: asm/types.h, which a libbpf header may bring in
+# where vmlinux.h does not stand in for it, is not found without this.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-parameter \
 	-I$(O) -I. $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null) \
@@ -39,7 +41,7 @@ LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib)
 LIBS_STATIC = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib)
 
 .DELETE_ON_ERROR:
-.PHONY: all static check lint install uninstall clean help
+.PHONY: all static programs check lint install uninstall clean help
 
 all: sigfd
 
@@ -55,19 +57,20 @@ sigfd-static: sigfd.c sigfd.h $(O)/sigfd.skel.h Makefile
 $(O)/sigfd.skel.h: $(O)/sigfd.bpf.o
 	$(BPFTOOL) gen skeleton $< name sigfd_bpf >$@
 
-# Debug sections go, BTF stays: the loader parses what is left at each start.
+# bpftool's linker leaves DWARF out and keeps BTF: the loader parses what is there at each start.
 $(O)/sigfd.bpf.o: sigfd.bpf.c sigfd.h $(O)/vmlinux.h Makefile
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
-	$(STRIP) -g $@
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $(O)/sigfd.tmp.o
+	$(BPFTOOL) gen object $@ $(O)/sigfd.tmp.o
 
-# Made anew only when another BTF is named or the named one has changed: the stamp holds both.
-$(O)/vmlinux.h: $(O)/btf.stamp
+# Made anew, and all that follows, only where something outside the tree has changed: the stamp
+# holds which BTF and its checksum, and what was set on the command line.
+$(O)/vmlinux.h: $(O)/stamp
 	$(BPFTOOL) btf dump file $(VMLINUX_BTF) format c >$@
 
-$(O)/btf.stamp: FORCE | $(O)/tools.stamp
+$(O)/stamp: FORCE | $(O)/tools.stamp
 	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF): this kernel was built" \
 		"without CONFIG_DEBUG_INFO_BTF; name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
-	@stamp="$(VMLINUX_BTF) $$(cksum <$(VMLINUX_BTF))"; \
+	@stamp="$(VMLINUX_BTF) $$(cksum <$(VMLINUX_BTF)) $(BPF_ARCH) $(CC) $(CFLAGS) $(CLANG)"; \
 		test "$$stamp" = "$$(cat $@ 2>/dev/null)" || echo "$$stamp" >$@
 
 .PHONY: FORCE
@@ -85,7 +88,6 @@ $(O)/tools.stamp: Makefile
 	$(call need,command -v $(CLANG),clang,clang,clang,clang,clang)
 	$(call need,test "$$($(CLANG) -dumpversion | cut -d. -f1)" -ge 11,clang 11 or \
 		later,clang,clang,clang,clang)
-	$(call need,command -v $(STRIP),llvm-strip,llvm,llvm,llvm,llvm)
 	$(call need,test -n "$(BPFTOOL)",bpftool,bpftool or linux-tools-generic,bpftool,bpf,bpftool)
 	$(call need,command -v $(PKG_CONFIG),pkg-config,pkg-config,pkgconf-pkg-config,pkgconf,pkg-config)
 	$(call need,$(PKG_CONFIG) --exists libbpf,libbpf,libbpf-dev,libbpf-devel,libbpf,libbpf-devel)
@@ -94,6 +96,13 @@ $(O)/tools.stamp: Makefile
 	$(call need,$(PKG_CONFIG) --exists libelf,libelf,libelf-dev,elfutils-libelf-devel,libelf,libelf-devel)
 	$(call need,$(PKG_CONFIG) --exists zlib,zlib,zlib1g-dev,zlib-devel,zlib,zlib-devel)
 	@mkdir -p $(O) && touch $@
+
+# What the tests and the docs trace.
+programs: $(patsubst test/prog/%.c,test/bin/%,$(wildcard test/prog/*.c))
+
+test/bin/%: test/prog/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Wall -Wextra -pthread $< -o $@
 
 check: sigfd
 	./test.sh
@@ -112,11 +121,12 @@ uninstall:
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sigfd
 
 clean:
-	rm -rf $(O) sigfd sigfd-static
+	rm -rf $(O) sigfd sigfd-static test/bin
 
 help:
 	@echo "make            ./sigfd                       (VMLINUX_BTF=FILE ARCH=MACHINE CC= CLANG=)"
 	@echo "make static     ./sigfd-static, one file for other hosts"
+	@echo "make programs   what the tests and the docs trace, in test/bin"
 	@echo "make check      the tests                     (./test.sh --help)"
 	@echo "make lint       every static check"
 	@echo "make install    the program, its man page and bash completion   (PREFIX= DESTDIR=)"

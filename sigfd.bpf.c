@@ -40,11 +40,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Constants by the time the verifier reads the program: it drops the filters that are not set. */
 const volatile struct sigfd_settings settings = {};
 
-/*
- * sigfd's own process, in the initial PID namespace. 0 until the user half has seen its start-up
- * call come back and writes it here: until then only marked calls pass, afterwards only others.
- */
-__u32 self_tgid;
+/* Written by the user half. SIGFD_CLOSED until all hooks are attached, and when the run ends. */
+enum sigfd_phase phase = SIGFD_CLOSED;
+__u32 self_tgid; /* sigfd's own process in the initial PID namespace; 0: not known yet */
 
 /* The two maps below whose size or content the user half sets: `events` and `cgroup`. */
 struct {
@@ -86,11 +84,6 @@ struct {
 			c->cause++;                                                                \
 	})
 
-static __always_inline bool is_mark(__u32 flags)
-{
-	return flags == SIGFD_MARK_FLAGS;
-}
-
 /*
  * [K2] Is the thread one that we were asked for? With `-- COMMAND` sigfd is a child subreaper
  * (PR_SET_CHILD_SUBREAPER, since 3.4), so a descendant whose parents have died hangs from sigfd
@@ -113,14 +106,18 @@ static __always_inline bool descends_from_sigfd(void)
 	return false;
 }
 
+/* Up to the NUL: behind it v6.1's helper leaves what was there (strscpy; v6.12: strscpy_pad). */
 static __always_inline bool has_comm(void)
 {
 	char comm[SIGFD_COMM_LEN];
 
-	bpf_get_current_comm(comm, sizeof(comm)); /* pads with NUL, so all bytes compare */
-	for (int i = 0; i < SIGFD_COMM_LEN; i++)
+	bpf_get_current_comm(comm, sizeof(comm));
+	for (int i = 0; i < SIGFD_COMM_LEN; i++) {
 		if (comm[i] != settings.comm[i])
 			return false;
+		if (!comm[i])
+			break;
+	}
 	return true;
 }
 
@@ -128,8 +125,8 @@ static __always_inline bool wanted(int flags)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
-	if (is_mark(flags) || !self_tgid)
-		return is_mark(flags) && !self_tgid;
+	if (phase != SIGFD_OPEN || flags == SIGFD_MARK_FLAGS)
+		return phase == SIGFD_PROOF && flags == SIGFD_MARK_FLAGS;
 	if (settings.tgid && settings.tgid != id >> 32)
 		return false;
 	if (settings.tid && settings.tid != (__u32)id)
@@ -168,7 +165,7 @@ static __always_inline void begin(struct sigfd_event *event, bool pass)
 		COUNT(missed);
 		err = bpf_map_update_elem(&inflight, &tid, event, BPF_ANY);
 	}
-	if (err && !is_mark(event->flags)) {
+	if (err) {
 		COUNT(calls);
 		COUNT(table_full);
 	}
@@ -227,7 +224,7 @@ static __always_inline bool is_compat_call(void)
 #elif defined(__TARGET_ARCH_arm64)
 	return BPF_CORE_READ(task, thread_info.flags) & 1 << 22; /* TIF_32BIT */
 #else
-	return !task;
+#error "say here how a 32-bit system call is told on this architecture"
 #endif
 }
 
@@ -269,7 +266,6 @@ static __always_inline void finish(struct sigfd_event *entry, __u32 tid, int ret
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 mask = entry->seen & SIGFD_KPROBE ? entry->mask : entry->user_mask;
 	__u64 flags = BPF_RB_NO_WAKEUP;
-	long lost;
 
 	if ((settings.failed && ret >= 0) || !holds_signals(mask))
 		goto out;
@@ -289,12 +285,9 @@ static __always_inline void finish(struct sigfd_event *entry, __u32 tid, int ret
 	 */
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wake_at)
 		flags = BPF_RB_FORCE_WAKEUP;
-	lost = bpf_ringbuf_output(&events, entry, sizeof(*entry), flags);
-	if (!is_mark(entry->flags)) {
-		COUNT(calls);
-		if (lost)
-			COUNT(ring_full);
-	}
+	COUNT(calls);
+	if (bpf_ringbuf_output(&events, entry, sizeof(*entry), flags))
+		COUNT(ring_full);
 out:
 	bpf_map_delete_elem(&inflight, &tid);
 }

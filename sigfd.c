@@ -11,8 +11,9 @@
  *
  *  - calls = shown + lost, at the end of every run, whatever ended it. A call counts as shown
  *    once its whole line was taken by write().
- *  - Signals are blocked except in two places where sigfd sleeps, wait_for_events() and
- *    wait_for_reader(). So none can arrive unnoticed between a test and a sleep.
+ *  - Nothing waits without bound but for the reader of the output, and a signal ends that too.
+ *    sigfd takes its own signals by a signalfd: blocked, so that none can interrupt a write or
+ *    come between a test and a sleep.
  *  - Nothing that another process chose (its comm) reaches a terminal as it is.
  */
 #define _GNU_SOURCE
@@ -25,14 +26,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -43,7 +43,6 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <uchar.h>
 #include <unistd.h>
 
 #include "sigfd.h"
@@ -55,7 +54,7 @@
 #define EXIT_HOST 3    /* this host can't be traced as asked */
 
 #define TICK_MS 50      /* how long an event may lie in the ring buffer before it is shown */
-#define PATIENCE_MS 500 /* how long a stalled reader is waited for when sigfd wants to end */
+#define PATIENCE_MS 500 /* how long a reader is waited for after a signal or --duration */
 #define NSEC 1000000000ULL
 
 #define SIG_FOR_DROPPED (SIGFD_BIT(SIGKILL) | SIGFD_BIT(SIGSTOP))
@@ -63,7 +62,7 @@
 	(SIGFD_BIT(SIGSEGV) | SIGFD_BIT(SIGBUS) | SIGFD_BIT(SIGFPE) | SIGFD_BIT(SIGILL) |          \
 	 SIGFD_BIT(SIGTRAP) | SIGFD_BIT(SIGSYS))
 
-const char *argp_program_version = "sigfd 0.1";
+#define VERSION "sigfd 0.1"
 
 /* What the user asked for. Filters that the kernel half applies are in `kernel`. */
 static struct {
@@ -82,36 +81,46 @@ static struct {
 static struct {
 	struct sigfd_bpf *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *links[6]; /* NULL: hook not attached */
-	unsigned long received;    /* events taken from the ring buffer, the marked ones aside */
-	unsigned long shown;       /* of these, written */
-	unsigned long unwritten;   /* of these, dropped because nobody reads */
-	unsigned long unwanted;    /* of these, dropped because they came after --max-events */
-	__u64 nonce;               /* the mask of our start-up call */
-	__u32 proof_tgid;          /* who we are in the initial PID namespace; 0: not proven */
-	__u64 to_realtime;         /* CLOCK_REALTIME minus CLOCK_MONOTONIC, now, ns */
-	__u64 deadline;            /* CLOCK_MONOTONIC, ns; 0: none */
-	pid_t command;             /* 0: none, or it has ended */
-	int command_status;        /* its exit status, once it has ended */
-	int error;                 /* exit status that an error while running asks for; 0: none */
-	bool stop;                 /* end the run: for any reason but a signal */
-	bool closed;               /* nobody takes the output any more */
+	struct bpf_link *links[6];  /* NULL: hook not attached */
+	struct sigfd_counters base; /* what was counted before the trace began */
+	unsigned long received;     /* events taken from the ring buffer, the marked ones aside */
+	unsigned long shown;        /* of these, written */
+	unsigned long unwritten;    /* of these, dropped because nobody reads */
+	unsigned long unwanted;     /* events dropped because they came after --max-events */
+	__u64 nonce;                /* the mask of our start-up call */
+	__u32 proof_tgid;           /* who we are in the initial PID namespace; 0: not proven */
+	__u64 to_realtime;          /* CLOCK_REALTIME minus CLOCK_MONOTONIC, now, ns */
+	__u64 deadline;             /* CLOCK_MONOTONIC, ns; 0: no --duration */
+	__u64 hurry;                /* from then on no reader is waited for, ns; 0: no hurry */
+	pid_t command;              /* 0: none, or it has ended */
+	int command_status;         /* its exit status, once it has ended */
+	int error;                  /* exit status that an error while running asks for; 0: none */
+	int signals;                /* the signalfd by which we take our own */
+	int signal;                 /* the one that ended us; 0: none */
+	int output;                 /* the descriptor for events */
+	bool from_terminal;         /* COMMAND has had the signal too */
+	bool stop;                  /* end the run */
+	bool closed;                /* nobody takes the output any more */
 } run;
 
-static volatile sig_atomic_t stop_signal; /* the signal that asked us to end; 0: none */
-static sigset_t signals_outside;          /* the mask that we were started with */
-static sigset_t signals_asleep;           /* the mask while sigfd sleeps */
+static sigset_t signals_outside; /* the mask that we were started with */
 
-/* One line: what, why, mend. */
+/*
+ * One line on stderr: what, why, mend. Dropped where nobody takes it: when stderr is a pipe that
+ * is full, a word about lost events must not stop the tracer.
+ */
 static __attribute__((format(printf, 1, 2))) void complain(const char *format, ...)
 {
+	struct pollfd reader = { .fd = STDERR_FILENO, .events = POLLOUT };
+	char line[512];
 	va_list args;
+	int n;
 
-	fputs("sigfd: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	n = vsnprintf(line, sizeof(line) - 1, format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	if (poll(&reader, 1, TICK_MS) == 1)
+		dprintf(STDERR_FILENO, "sigfd: %.*s\n", n, line);
 }
 
 /* complain(), and the end of sigfd, while the command line is read. */
@@ -202,32 +211,49 @@ static __attribute__((format(printf, 1, 2))) void put(const char *format, ...)
 	va_end(args);
 }
 
+static void hurry(void)
+{
+	run.stop = true;
+	if (!run.hurry)
+		run.hurry = now(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ULL;
+}
+
+/* Is it time to end? Takes in the signals that have come; a SIGCHLD only ends a sleep. */
 static bool stopping(void)
 {
+	struct signalfd_siginfo info;
+
+	while (read(run.signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		run.signal = info.ssi_signo;
+		run.from_terminal = info.ssi_code == SI_KERNEL;
+		hurry();
+	}
 	if (run.deadline && now(CLOCK_MONOTONIC) >= run.deadline)
-		run.stop = true;
-	return run.stop || stop_signal;
+		hurry();
+	return run.stop;
 }
 
 static void say_losses(void);
 
 /*
- * Sleeps until the reader takes more. A pipe is writable once it has room for PIPE_BUF bytes, so
- * the write that follows can't block. False: sigfd is to end and the reader has not moved for
- * PATIENCE_MS.
+ * Sleeps until the reader takes more: for as long as it likes, unless there is a hurry. False: it
+ * has not taken it in time.
  */
 static bool wait_for_reader(void)
 {
-	struct pollfd reader = { .fd = STDOUT_FILENO, .events = POLLOUT };
-	struct timespec tick = { .tv_nsec = TICK_MS * 1000000 };
-	__u64 since = now(CLOCK_MONOTONIC);
+	struct pollfd fds[] = { { .fd = run.output, .events = POLLOUT },
+				{ .fd = run.signals, .events = POLLIN } };
 
-	while (ppoll(&reader, 1, &tick, &signals_asleep) <= 0) {
-		if (stopping() && now(CLOCK_MONOTONIC) - since >= PATIENCE_MS * 1000000ULL)
+	for (;;) {
+		if (poll(fds, 2, TICK_MS) > 0 && fds[0].revents)
+			return true;
+		stopping();
+		if (run.hurry && now(CLOCK_MONOTONIC) >= run.hurry)
 			return false;
 		say_losses();
 	}
-	return true;
 }
 
 /* A reader that has left (EPIPE) is an orderly end; anything else is an error. */
@@ -241,14 +267,14 @@ static void output_failed(void)
 }
 
 /*
- * Writes the records that have gathered. To a pipe, in pieces of whole records of at most
- * PIPE_BUF bytes, which are taken whole or not at all (pipe(7)): so the reader never sees a torn
- * line, however sigfd ends.
+ * Writes the records that have gathered. What is no file may stall, and is written to without
+ * blocking (main() has seen to that), in pieces of whole records of at most PIPE_BUF bytes, which
+ * a pipe takes whole or not at all (pipe(7)): its reader never sees a torn line.
  */
 static void flush_records(void)
 {
 	struct stat st;
-	bool file = !fstat(STDOUT_FILENO, &st) && S_ISREG(st.st_mode);
+	bool file = !fstat(run.output, &st) && S_ISREG(st.st_mode);
 	size_t begin = 0, done = 0;
 
 	while (done < out.records && !run.closed) {
@@ -261,7 +287,7 @@ static void flush_records(void)
 			run.closed = true;
 			break;
 		}
-		n = write(STDOUT_FILENO, out.bytes + begin, out.ends[last - 1] - begin);
+		n = write(run.output, out.bytes + begin, out.ends[last - 1] - begin);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0) {
@@ -411,6 +437,10 @@ static void explain(const char *section, const char *text)
 
 static void explain_event(const struct meaning *m)
 {
+	if (!m->mask_known)
+		explain("LIMITS", "the mask's page was not in memory; the kernel can read it");
+	if (m->raced)
+		explain("RACED", "memory changed before the copy; the kernel used SIGNALS");
 	if (m->cause) {
 		explain("ERRORS", m->cause->text);
 		return;
@@ -427,8 +457,6 @@ static void explain_event(const struct meaning *m)
 		explain("IGNORED", "KILL and STOP can't be caught: the kernel drops them");
 	if (m->synchronous)
 		explain("SYNCHRONOUS", "a real fault never waits here, only a sent signal");
-	if (m->raced)
-		explain("RACED", "memory changed before the copy; the kernel used SIGNALS");
 }
 
 static void put_note(const char *name, __u64 set)
@@ -486,22 +514,37 @@ static void print_text(const struct sigfd_event *e)
 		explain_event(&m);
 }
 
-/*
- * A string for JSON, in ASCII: so it is valid whatever the bytes, and harmless to a terminal too.
- * What is not UTF-8 becomes U+FFFD, a byte each (main() has set the locale for mbrtoc32).
- */
+/* The code point of the UTF-8 sequence at s, and its length; U+FFFD and 1 for what is none. */
+static unsigned utf8(const unsigned char *s, int *length)
+{
+	static const unsigned least[] = { 0, 0x80, 0x800, 0x10000 }; /* shorter ones are overlong */
+	int more = *s < 0x80 ? 0 :
+		   *s < 0xc0 ? 4 :
+		   *s < 0xe0 ? 1 :
+		   *s < 0xf0 ? 2 :
+		   *s < 0xf8 ? 3 :
+			       4;
+	unsigned point = more ? *s & (0x3f >> more) : *s;
+
+	*length = 1;
+	for (int i = 1; i <= more && more < 4; i++) {
+		if ((s[i] & 0xc0) != 0x80) /* also where the string ends */
+			return 0xfffd;
+		point = point << 6 | (s[i] & 0x3f);
+	}
+	if (more == 4 || point < least[more] || point > 0x10ffff || point >> 11 == 0x1b)
+		return 0xfffd;
+	*length += more;
+	return point;
+}
+
+/* A string for JSON, in ASCII: valid whatever the bytes, and harmless to a terminal too. */
 static void put_string(const char *s)
 {
 	put("\"");
-	for (size_t n; *s; s += n) {
-		mbstate_t start = { 0 };
-		char32_t c;
+	for (int length; *s; s += length) {
+		unsigned c = utf8((const unsigned char *)s, &length);
 
-		n = mbrtoc32(&c, s, strlen(s), &start);
-		if (n > 4 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) {
-			c = 0xfffd;
-			n = 1;
-		}
 		if (c > 0xffff)
 			put("\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
 		else if (c < ' ' || c > '~')
@@ -628,9 +671,12 @@ static const struct argp_option options[] = {
 	{ 0, 0, 0, 0, "Instead of tracing:", 4 },
 	{ "list", 'l', 0, 0, "every signalfd that exists now", 4 },
 	{ "check", KEY_CHECK, 0, 0, "what this host offers", 4 },
-	{ 0, 0, 0, 0, 0, -1 },
+	{ "help", 'h', 0, 0, "this list", 5 },
+	{ "version", 'V', 0, 0, "the version", 5 },
 	{ 0 },
 };
+
+static const struct argp argp; /* its doc is at hand below */
 
 /* A whole decimal number from min to max, or the end of sigfd. */
 static unsigned long number(const char *option, const char *text, unsigned long min,
@@ -739,6 +785,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'b':
 		opt.buffer_kib = number("buffer", arg, 4, 1 << 20);
 		break;
+	case 'h':
+		argp_help(&argp, stdout, ARGP_HELP_STD_HELP, (char *)"sigfd");
+		exit(EXIT_SUCCESS);
+	case 'V':
+		puts(VERSION);
+		exit(EXIT_SUCCESS);
 	case ARGP_KEY_ARG:
 		if (!state->quoted || state->next <= state->quoted)
 			REFUSE("'%s' is no option; a command to run goes after --", arg);
@@ -754,6 +806,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (opt.check)
 			refuse_with("--check", "ptuncsxHdMlj");
 		break;
+	case ARGP_KEY_ERROR:
+		REFUSE("'%s': no such option, or its value is missing; see `sigfd --help`",
+		       state->argv[state->next - 1]);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -814,6 +869,16 @@ static bool read_status(const char *path, const char *field, int base, unsigned 
 	return found;
 }
 
+/* Namespaces that the kernel starts with have fixed inodes: include/linux/proc_ns.h@v6.12. */
+static bool in_initial_namespace(const char *type, unsigned inode)
+{
+	char path[64], link[64] = "", initial[64];
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", type);
+	snprintf(initial, sizeof(initial), "%s:[%u]", type, inode);
+	return readlink(path, link, sizeof(link) - 1) < 0 || !strcmp(link, initial);
+}
+
 /*
  * The kernel's symbols that begin so, by /proc/kallsyms (names are there for everyone; addresses
  * for root). 1: the plain name is there. -1: only with a compiler's suffix, copied to `suffixed`:
@@ -823,15 +888,22 @@ static int find_symbol(const char *name, char *suffixed, size_t size)
 {
 	FILE *f = fopen("/proc/kallsyms", "re");
 	size_t length = strlen(name);
-	char line[512], symbol[256];
+	char line[512];
 	int found = 0;
 
 	while (f && found != 1 && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*s %*s %255s", symbol) != 1 || strncmp(symbol, name, length))
+		char *symbol =
+			strchr(line, ' '); /* address, type, name: "ffffffff81234560 t name" */
+
+		if (!symbol || strncmp(symbol + 3, name, length))
 			continue;
-		if (symbol[length] == '.')
-			snprintf(suffixed, size, "%s", symbol);
-		found = !symbol[length] ? 1 : symbol[length] == '.' ? -1 : found;
+		symbol[3 + strcspn(symbol + 3, "\t\n")] = '\0';
+		if (!symbol[3 + length]) {
+			found = 1;
+		} else if (symbol[3 + length] == '.') {
+			found = -1;
+			snprintf(suffixed, size, "%s", symbol + 3);
+		}
 	}
 	if (f)
 		fclose(f);
@@ -856,6 +928,10 @@ static bool check_privilege(char *said, size_t size)
 	(void)!read(fd, &paranoid, 1);
 	close(fd);
 	read_status("self", "CapEff:", 16, &caps);
+	if (!in_initial_namespace("user", 0xeffffffd))
+		return MISSING(
+			"in a user namespace (a rootless container), whose capabilities don't "
+			"reach BPF; run as root outside it");
 	if (caps & admin)
 		return FOUND("CAP_SYS_ADMIN");
 	if ((caps & bpf) != bpf)
@@ -888,23 +964,26 @@ static bool check_btf(char *said, size_t size)
 
 static bool check_ringbuf(char *said, size_t size)
 {
-	if (find_symbol("bpf_ringbuf_output", said, size) == 1)
+	/* The ring buffer came with 5.8; this file is there where bpf(2) is. */
+	if (check_kernel(said, size) && !access("/proc/sys/kernel/unprivileged_bpf_disabled", F_OK))
 		return FOUND("BPF_MAP_TYPE_RINGBUF");
 	return MISSING("no BPF ring buffer; use Linux 5.8 or later with CONFIG_BPF_SYSCALL=y");
 }
 
 static bool check_lockdown(char *said, size_t size)
 {
-	char line[128] = "[none]";
+	char line[128] = "";
 	int fd = open_in("securityfs", "/sys/kernel/security", "lockdown");
 	ssize_t n = read(fd, line, sizeof(line) - 1);
 
-	line[n > 0 ? n - 1 : (ssize_t)strlen(line)] = '\0'; /* its newline */
 	close(fd);
-	/* "integrity" leaves BPF its reads of kernel memory: lockdown_reasons[], v5.8. */
-	if (!strstr(line, "[confidentiality]"))
-		return FOUND("%s", line);
-	return MISSING("%s keeps kernel memory from BPF; boot with lockdown=integrity", line);
+	/* "integrity" leaves BPF its reads of kernel memory: security/security.c@v6.12. */
+	if (strstr(line, "[confidentiality]"))
+		return MISSING("lockdown=confidentiality keeps kernel memory from BPF; boot with "
+			       "lockdown=integrity");
+	if (n > 0)
+		return FOUND("%.*s", (int)n - 1, line);
+	return FOUND(errno == ENOENT ? "not built in" : "can't tell: not root");
 }
 
 static bool check_kprobes(char *said, size_t size)
@@ -948,7 +1027,8 @@ static bool check_symbol(char *said, size_t size)
 
 static bool tracefs_is_mounted(void)
 {
-	return !access("/sys/kernel/tracing/events", F_OK) ||
+	/* EACCES: it is, and only root may look. */
+	return !access("/sys/kernel/tracing/events", F_OK) || errno == EACCES ||
 	       !access("/sys/kernel/debug/tracing/events", F_OK);
 }
 
@@ -1020,15 +1100,17 @@ static int run_check(void)
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		bool ok = checks[i].ok(said, sizeof(said));
 
-		printf("%-20s%-9s%s\n", checks[i].name, ok ? "ok" : "missing", said);
+		put("%-20s%-9s%s\n", checks[i].name, ok ? "ok" : "missing", said);
 	}
 	hooks = choose_hooks(said, sizeof(said));
 	if (hooks == SIGFD_PAIR)
-		printf("%-20s%s\n", "auto chooses", "pair");
+		put("%-20s%s\n", "auto chooses", "pair");
 	else
-		printf("%-20s%-9s%.*s\n", "auto chooses", hooks ? "syscall" : "nothing",
-		       (int)strcspn(said, ";"), said);
-	return hooks ? EXIT_SUCCESS : EXIT_HOST;
+		put("%-20s%-9s%.*s\n", "auto chooses", hooks ? "syscall" : "nothing",
+		    (int)strcspn(said, ";"), said);
+	end_record();
+	flush_records();
+	return run.error ? run.error : hooks ? EXIT_SUCCESS : EXIT_HOST;
 }
 
 /* ---- [U3] --list: the descriptors that exist, from /proc ------------------------------------- */
@@ -1096,6 +1178,7 @@ static bool list_process(const char *pid)
 	char path[64], target[64], comm[SIGFD_COMM_LEN + 1] = "";
 	struct dirent *d;
 	unsigned long long uid;
+	bool hidden = false;
 	ssize_t n;
 	DIR *dir;
 	int f;
@@ -1118,12 +1201,14 @@ static bool list_process(const char *pid)
 		return errno != EACCES;
 	while ((d = readdir(dir))) {
 		n = readlinkat(dirfd(dir), d->d_name, target, sizeof(target));
+		if (n < 0 && errno == EACCES)
+			hidden = true;
 		if (n == sizeof("anon_inode:[signalfd]") - 1 &&
 		    !memcmp(target, "anon_inode:[signalfd]", n))
 			list_descriptor(pid, d->d_name, comm);
 	}
 	closedir(dir);
-	return true;
+	return !hidden;
 }
 
 static int run_list(void)
@@ -1170,9 +1255,8 @@ static int mount_tracefs(void)
 }
 
 /*
- * Is this program's hook used in this run, and there? A kernel without kprobes refuses their
- * programs even unattached; newer architectures (arm64, riscv) have no call signalfd, only
- * signalfd4, and so no tracepoint for it.
+ * Is this program's hook used in this run, and there? Newer architectures (arm64, riscv) have no
+ * call signalfd, only signalfd4, and so no tracepoint for it.
  */
 static bool is_used(const struct bpf_program *prog)
 {
@@ -1295,12 +1379,14 @@ static int prove(void)
 	if (getrandom(&run.nonce, sizeof(run.nonce), 0) != sizeof(run.nonce))
 		run.nonce = now(CLOCK_MONOTONIC);
 	run.nonce |= opt.kernel.signals; /* so that --signal lets it pass */
-	for (int tries = 0; tries < 10 && !run.proof_tgid && !stopping(); tries++) {
+	run.skel->bss->phase = SIGFD_PROOF;
+	for (int tries = 0; tries < 10 && !run.proof_tgid; tries++) {
 		if (tries)
 			usleep(100000);
 		syscall(SYS_signalfd4, -1, &run.nonce, sizeof(run.nonce), SIGFD_MARK_FLAGS);
 		ring_buffer__consume(run.ring);
 	}
+	run.skel->bss->phase = SIGFD_CLOSED;
 	if (run.proof_tgid)
 		return 0;
 	if (opt.hooks & SIGFD_PAIR && !check_kprobes_enabled(said, sizeof(said)))
@@ -1319,16 +1405,14 @@ static bool target_exists(void)
 	return !id || !kill(id, 0) || errno != ESRCH;
 }
 
-/* The kernel half counts processes as the initial PID namespace does, whose inode is fixed. */
 static int check_target(void)
 {
-	char pid[16], ns[32] = "";
+	char pid[16];
 	unsigned long long tgid;
 
 	if (!opt.kernel.tgid && !opt.kernel.tid)
 		return 0;
-	if (readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) > 0 &&
-	    strcmp(ns, "pid:[4026531836]")) {
+	if (!opt.list && !in_initial_namespace("pid", 0xeffffffc)) {
 		complain("--pid and --tid take numbers of the initial PID namespace, and sigfd is "
 			 "not in it; run it there, or use --name or --cgroup");
 		return EXIT_HOST;
@@ -1350,45 +1434,35 @@ static int check_target(void)
 
 /* ---- [U7] Command: run it, and know when all of it has ended --------------------------------- */
 
-static struct sigaction actions_outside[NSIG]; /* dispositions that we were started with */
-static const int our_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGPIPE };
-
-static void on_signal(int sig)
-{
-	if (sig != SIGCHLD) /* that one is caught only to end a sleep */
-		stop_signal = sig;
-}
+static struct sigaction child_outside; /* the disposition of SIGCHLD that we were started with */
 
 /*
- * SIGPIPE is ignored, so that write() says EPIPE. SIGHUP stays ignored where nohup had it so;
- * SIGINT does not, though a shell without job control starts its background jobs with it ignored:
- * it is the documented way to end sigfd.
+ * Our signals, by a signalfd. A blocked signal is kept even where it is ignored (sig_ignored(),
+ * kernel/signal.c@v6.12), so SIGINT ends sigfd also where a shell without job control has it
+ * ignored for its background jobs. SIGHUP does not, where nohup has it so. SIGPIPE is only blocked:
+ * write() says EPIPE. SIGCHLD must not be ignored, or waitpid() would have nothing to tell.
  */
-static void set_signals(void)
+static void take_signals(void)
 {
-	sigset_t blocked;
+	static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
+	struct sigaction hup, standard = { .sa_handler = SIG_DFL };
+	sigset_t set;
 
-	sigemptyset(&blocked);
-	for (size_t i = 0; i < sizeof(our_signals) / sizeof(*our_signals); i++) {
-		int sig = our_signals[i];
-		struct sigaction action = { .sa_handler = sig == SIGPIPE ? SIG_IGN : on_signal };
-
-		sigaction(sig, NULL, &actions_outside[sig]);
-		if (sig == SIGHUP && actions_outside[sig].sa_handler == SIG_IGN)
-			continue;
-		sigaction(sig, &action, NULL);
-		sigaddset(&blocked, sig);
-	}
-	sigprocmask(SIG_BLOCK, &blocked, &signals_outside);
-	signals_asleep = signals_outside;
-	for (size_t i = 0; i < sizeof(our_signals) / sizeof(*our_signals); i++)
-		sigdelset(&signals_asleep, our_signals[i]);
+	sigaction(SIGHUP, NULL, &hup);
+	sigaction(SIGCHLD, &standard, &child_outside);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		if (ours[i] != SIGHUP || hup.sa_handler != SIG_IGN)
+			sigaddset(&set, ours[i]);
+	run.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &set, &signals_outside);
 }
 
 /*
- * The command starts with the mask and the dispositions that sigfd was started with: with ours it
- * would have SIGINT blocked, and a tracer that changes what it traces is of no use. Why it could
- * not be executed comes back by a pipe that a successful exec closes.
+ * The command starts with the mask and the dispositions that sigfd was started with: a tracer that
+ * changes what it traces is of no use. Why it could not be executed comes back by a pipe that a
+ * successful exec closes.
  */
 static int start_command(void)
 {
@@ -1396,17 +1470,17 @@ static int start_command(void)
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of the command hang from us: [K2] */
 	if (pipe2(ends, O_CLOEXEC) || (run.command = fork()) < 0) {
-		complain("can't start '%s': %s", *opt.command, strerror(errno));
+		complain("can't start '%s': %s; free what there is too much of, or raise the limit",
+			 *opt.command, strerror(errno));
 		run.command = 0;
 		return EXIT_RUNNING;
 	}
 	if (!run.command) {
-		for (size_t i = 0; i < sizeof(our_signals) / sizeof(*our_signals); i++)
-			sigaction(our_signals[i], &actions_outside[our_signals[i]], NULL);
+		sigaction(SIGCHLD, &child_outside, NULL);
 		sigprocmask(SIG_SETMASK, &signals_outside, NULL);
 		execvp(*opt.command, opt.command);
 		error = errno;
-		write(ends[1], &error, sizeof(error));
+		(void)!write(ends[1], &error, sizeof(error));
 		_exit(127);
 	}
 	close(ends[1]);
@@ -1442,8 +1516,8 @@ static void reap(void)
 /* ---- [U8] Receive: events from the ring buffer to the screen --------------------------------- */
 
 /*
- * One event. A negative result ends ring_buffer__consume(), after this event; it would else go on
- * for as long as calls come faster than they are printed, and never see that it is time to end.
+ * One event. A negative result ends ring_buffer__consume() after this event: every so many, so that
+ * receive() has its turn also while calls come faster than they are printed.
  */
 static int on_event(void *context, void *data, size_t size)
 {
@@ -1470,48 +1544,50 @@ static int on_event(void *context, void *data, size_t size)
 	end_record();
 	if (run.received == opt.max_events)
 		run.stop = true;
-	return stopping() ? -ECANCELED : 0;
+	return run.received % 1024 && !run.stop ? 0 : -EAGAIN;
 }
 
-/* Sleeps until the tick, a signal, or the kernel half's word that the ring buffer is filling. */
+/*
+ * Sleeps until the tick, a signal, or the kernel half's word that the ring buffer is filling. The
+ * difference of the clocks is taken each time: the one may be set, and the other stops in suspend.
+ */
 static void wait_for_events(void)
 {
-	struct epoll_event event;
-	struct timespec mono, real;
+	struct pollfd fds[] = { { .fd = ring_buffer__epoll_fd(run.ring), .events = POLLIN },
+				{ .fd = run.signals, .events = POLLIN } };
 
-	epoll_pwait(ring_buffer__epoll_fd(run.ring), &event, 1, TICK_MS, &signals_asleep);
-	/* Measured anew each time: the clock may be set, and CLOCK_MONOTONIC stops in suspend. */
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	clock_gettime(CLOCK_REALTIME, &real);
-	run.to_realtime = (real.tv_sec - mono.tv_sec) * NSEC + real.tv_nsec - mono.tv_nsec;
+	poll(fds, 2, TICK_MS);
+	run.to_realtime = now(CLOCK_REALTIME) - now(CLOCK_MONOTONIC);
 }
 
 /* Has the reader of a pipe left? Else `sigfd | head -1` would end only with the next event. */
 static bool reader_left(void)
 {
-	struct pollfd reader = { .fd = STDOUT_FILENO };
+	struct pollfd reader = { .fd = run.output };
 
-	return poll(&reader, 1, 0) == 1 && reader.revents & POLLERR;
+	return poll(&reader, 1, 0) == 1 && reader.revents & (POLLERR | POLLHUP);
 }
 
 static void receive(void)
 {
+	int unfinished = 0;
+
 	while (!stopping()) {
-		wait_for_events();
-		ring_buffer__consume(run.ring);
+		if (!unfinished)
+			wait_for_events();
+		unfinished = ring_buffer__consume(run.ring) < 0;
 		flush_records();
-		run.stop |= reader_left();
+		if (reader_left() || !target_exists()) /* nothing more can be shown, or come */
+			run.stop = true;
 		if (opt.command)
 			reap();
-		if (!target_exists())
-			run.stop = true; /* nothing more can come */
 		say_losses();
 	}
 }
 
 /* ---- [U9] Account: every call that passed the filters, shown or lost ------------------------- */
 
-/* The counters since the trace began, over all CPUs. */
+/* The counters, over all CPUs, less what the proof had counted (run.base). */
 static struct sigfd_counters read_counters(void)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -1527,6 +1603,10 @@ static struct sigfd_counters read_counters(void)
 		}
 	}
 	free(each);
+	sum.calls -= run.base.calls;
+	sum.ring_full -= run.base.ring_full;
+	sum.table_full -= run.base.table_full;
+	sum.missed -= run.base.missed;
 	return sum;
 }
 
@@ -1549,53 +1629,51 @@ static void say_losses(void)
 	said = lost;
 }
 
-/* Entries that are left: calls whose return never came. */
-static unsigned long count_inflight(void)
+/* How many entries are left; they go. */
+static unsigned long clear_inflight(void)
 {
 	int fd = bpf_map__fd(run.skel->maps.inflight);
-	__u32 key, *previous = NULL;
 	unsigned long n = 0;
+	__u32 key;
 
-	while (!bpf_map_get_next_key(fd, previous, &key)) {
-		previous = &key;
-		n++;
-	}
+	for (; !bpf_map_get_next_key(fd, NULL, &key); n++)
+		bpf_map_delete_elem(fd, &key);
 	return n;
 }
 
 /*
- * Ends the trace so that the sum is right: no new call passes, those in flight may return (they
- * take microseconds), then the hooks go, and what the ring buffer still holds is printed.
+ * Ends the trace so that the sum is right: no new call passes, those in flight have a moment to
+ * return, then the hooks go, and what the ring buffer still holds is printed.
  */
 static void account(void)
 {
 	struct sigfd_counters c;
-	unsigned long left;
+	unsigned long left, lost;
 
-	run.skel->bss->self_tgid = 0;
-	for (int i = 0; count_inflight() && i < 10; i++)
-		usleep(1000);
+	run.skel->bss->phase = SIGFD_CLOSED;
+	usleep(1000);
 	detach();
-	run.deadline = 0;
 	while (ring_buffer__consume(run.ring) < 0)
-		;
+		stopping();
 	flush_records();
 
 	c = read_counters();
-	left = count_inflight();
+	left = clear_inflight();
 	c.missed += left;
 	c.calls += left;
 	c.calls -= run.unwanted;
+	lost = c.ring_full + c.table_full + c.missed + run.unwritten;
 	if (opt.quiet)
 		return;
-	fprintf(stderr,
-		"sigfd: %llu calls: %lu shown, %llu lost (ring buffer full %llu, table full %llu, "
-		"return missed %llu",
-		c.calls, run.shown, c.ring_full + c.table_full + c.missed + run.unwritten,
-		c.ring_full, c.table_full, c.missed);
 	if (run.unwritten)
-		fprintf(stderr, ", output closed %lu", run.unwritten);
-	fprintf(stderr, ")\n");
+		complain("%llu calls: %lu shown, %lu lost (ring buffer full %llu, table full %llu, "
+			 "return missed %llu, output closed %lu)",
+			 c.calls, run.shown, lost, c.ring_full, c.table_full, c.missed,
+			 run.unwritten);
+	else
+		complain("%llu calls: %lu shown, %lu lost (ring buffer full %llu, table full %llu, "
+			 "return missed %llu)",
+			 c.calls, run.shown, lost, c.ring_full, c.table_full, c.missed);
 }
 
 static int trace(void)
@@ -1616,38 +1694,58 @@ static int trace(void)
 	if (status)
 		return status;
 
+	clear_inflight(); /* of marked calls, by whomever */
+	run.base = read_counters();
+
 	print_header();
-	run.skel->bss->self_tgid = run.proof_tgid; /* from here on, calls pass */
-	fprintf(stderr, "sigfd: Tracing signalfd calls by %s. Ctrl-C ends.\n",
-		opt.hooks == SIGFD_PAIR    ? "do_signalfd4 (hook pair)" :
-		opt.hooks == SIGFD_SYSCALL ? "the system call's boundary (hook syscall)" :
-					     "do_signalfd4 and the boundary (hook both)");
+	complain("Tracing signalfd calls by %s. Ctrl-C ends.",
+		 opt.hooks == SIGFD_PAIR    ? "do_signalfd4 (hook pair)" :
+		 opt.hooks == SIGFD_SYSCALL ? "the system call's boundary (hook syscall)" :
+					      "do_signalfd4 and the boundary (hook both)");
+	run.skel->bss->self_tgid = run.proof_tgid;
+	run.skel->bss->phase = SIGFD_OPEN;
 	if (opt.duration)
 		run.deadline = now(CLOCK_MONOTONIC) + opt.duration * NSEC;
-	if (opt.command)
+	if (opt.command && !run.stop)
 		status = start_command();
 	if (!status)
 		receive();
-	if (run.command)
-		kill(run.command, stop_signal ? stop_signal : SIGTERM);
+	if (run.command && !run.from_terminal)
+		kill(run.command, run.signal ? run.signal : SIGTERM);
 	account();
 	if (status || run.error)
 		return status ? status : run.error;
 	return opt.command && !run.command ? run.command_status : EXIT_SUCCESS;
 }
 
+/*
+ * Where events go. For a pipe or a terminal by a description of our own, which does not block:
+ * O_NONBLOCK on the one that we were given would stay with all who share it.
+ */
+static int open_output(void)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (!fstat(STDOUT_FILENO, &st) && !S_ISREG(st.st_mode))
+		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? STDOUT_FILENO : fd;
+}
+
 int main(int argc, char **argv)
 {
+	const char *missing = NULL;
 	char why[256] = "";
-	const char *missing;
-	int status;
+	int fd, status;
 
-	setlocale(LC_CTYPE, "C.UTF-8");
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, NULL);
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+		; /* one that was closed (>&-) must not become a descriptor of ours */
+	close(fd);
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP | ARGP_NO_ERRS, NULL, NULL);
+	take_signals();
+	run.output = open_output();
 	if (opt.check)
 		return run_check();
-	set_signals();
 	status = check_target();
 	if (status)
 		return status;
@@ -1657,10 +1755,9 @@ int main(int argc, char **argv)
 		opt.hooks = choose_hooks(why, sizeof(why));
 		if (opt.hooks == SIGFD_SYSCALL)
 			complain("hook syscall: %.*s", (int)strcspn(why, ";"), why);
-		else if (!opt.hooks)
-			opt.hooks = SIGFD_SYSCALL; /* to say what it misses */
 	}
-	missing = first_missing(opt.hooks, why, sizeof(why));
+	if (!opt.hooks || opt.given['H'])
+		missing = first_missing(opt.hooks ? opt.hooks : SIGFD_SYSCALL, why, sizeof(why));
 	if (missing) {
 		complain("%s: %s", missing, why);
 		return EXIT_HOST;

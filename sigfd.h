@@ -4,7 +4,7 @@
  *
  *	user half (sigfd.c)                      kernel half (sigfd.bpf.c)
  *	  struct sigfd_settings  ---- once, before the programs load ---->
- *	  self_tgid              ---- once, after the proof ------------->
+ *	  phase, self_tgid       ---- as the run goes on ---------------->
  *	  <--- one struct sigfd_event a call, by the ring buffer ---------
  *	  <--- struct sigfd_counters, read whenever the user half likes --
  *
@@ -19,12 +19,12 @@
 #include <linux/types.h>
 #endif
 
-/* TASK_COMM_LEN of include/linux/sched.h: 15 bytes and a NUL, since 2.6. */
+/* TASK_COMM_LEN, include/linux/sched.h@v6.12: 15 bytes and a NUL. */
 #define SIGFD_COMM_LEN 16
 
 /*
- * Calls that may be in flight at once. A call is in flight for about a microsecond, so no real
- * load comes near; entries whose return was missed stay until their thread calls again.
+ * Calls that may be in flight at once. Few are, as a call seldom sleeps; but an entry whose return
+ * was missed stays until its thread calls again.
  */
 #define SIGFD_INFLIGHT_MAX 8192
 
@@ -41,6 +41,13 @@
  * tells whose it is.
  */
 #define SIGFD_MARK_FLAGS 0x51f0d000
+
+/* Which calls pass: the variable `phase` of the kernel half, written by the user half. */
+enum sigfd_phase {
+	SIGFD_CLOSED = 0, /* none: while the hooks are attached, and at the end */
+	SIGFD_PROOF = 1,  /* marked ones only */
+	SIGFD_OPEN = 2,   /* those that pass the filters, never marked ones */
+};
 
 /* A signal's bit in the kernel's sigset_t, on every 64-bit architecture with 64 signals. */
 #define SIGFD_BIT(sig) (1ULL << ((sig)-1))
@@ -118,7 +125,7 @@ struct sigfd_counters {
 	__u64 calls;
 	__u64 ring_full;  /* the reader was too slow */
 	__u64 table_full; /* no room for one more in-flight entry */
-	__u64 missed;     /* the return never came, found at the thread's next call */
+	__u64 missed;     /* the return was not seen, found at the thread's next call */
 };
 
 #endif

@@ -234,7 +234,8 @@ static void random_json(long n)
 
 int main(int argc, char **argv)
 {
-	setlocale(LC_CTYPE, "C.UTF-8");
+	run.output = STDOUT_FILENO;
+	run.signals = -1;
 	if (argc == 3 && !strcmp(argv[1], "json")) {
 		random_json(atol(argv[2]));
 		return run.error;
