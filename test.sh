@@ -234,24 +234,30 @@ completions() {
 
 check_options() {
 	local option bad=0
-	manual >"$work/manual"
+	manual | sed -n '/^OPTIONS/,/^COMMAND/p' | grep -E '^ {7}(-|  *-)' >"$work/manual"
 	completions -- >"$work/completions"
+	./sigfd --help | grep -oE -- '--[a-z-]+' | sort -u >"$work/options"
+	[[ -s $work/options ]] || return
 	while read -r option; do
 		grep -q -- "$option\b" "$work/manual" ||
-			{ echo "not in the manual page: $option" && bad=1; }
+			{ echo "no entry in the manual page: $option" && bad=1; }
 		grep -q -- "^$option\b" "$work/completions" ||
 			{ echo "not in the completion: $option" && bad=1; }
-	done < <(./sigfd --help | grep -oE -- '--[a-z-]+' | grep -v -- --usage | sort -u)
+	done <"$work/options"
 	return $bad
 }
 
+# Each key heads an entry of the JSON section, alone or in a list with others.
 check_keys() {
 	local key bad=0
-	manual >"$work/manual"
+	build/unit json 1 | jq -r 'keys[]' >"$work/keys"
+	[[ -s $work/keys ]] || return
+	manual | sed -n '/^JSON/,/^[A-Z]* *STATUS/p' | grep -E '^ {7}[a-z_, ]+' |
+		cut -c8-44 | tr -s ', ' '\n' >"$work/headed"
 	while read -r key; do
-		grep -qw -- "$key" "$work/manual" ||
-			{ echo "not in the manual page: $key" && bad=1; }
-	done < <(build/unit json 1 | jq -r 'keys[]')
+		grep -qx -- "$key" "$work/headed" ||
+			{ echo "no entry in the manual page: $key" && bad=1; }
+	done <"$work/keys"
 	return $bad
 }
 
@@ -317,6 +323,11 @@ remakes_vmlinux() {
 		make -C "$work/tree" | grep 'btf dump file /sys/kernel/btf/vmlinux'
 }
 
+remakes_fortified() {
+	make -C "$work/tree" CFLAGS='-O2 -Werror -D_FORTIFY_SOURCE=2' | tee "$work/make"
+	[[ ${PIPESTATUS[0]} == 0 ]] && grep FORTIFY "$work/make"
+}
+
 installs_and_uninstalls() {
 	local root=$work/root
 	make -C "$work/tree" install DESTDIR="$root" PREFIX=/usr >/dev/null || return
@@ -362,6 +373,8 @@ test_build() {
 	try "no pkg-config: one line" names_missing pkg-config PKG_CONFIG=no-such-pkg-config
 	try "no libbpf: one line" names_missing libbpf PKG_CONFIG=false
 	try "make with CC=clang builds without a warning" builds_without_warning CC=clang
+	try "another CFLAGS makes the loader anew, and Ubuntu's have no warning" \
+		remakes_fortified
 }
 
 # ---- Without root or kernel ---------------------------------------------------------------------
