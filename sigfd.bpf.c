@@ -149,7 +149,7 @@ static __always_inline bool holds_signals(__u64 mask)
 static __always_inline void begin(struct sigfd_event *event, bool pass)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	long err;
+	int err; /* not long: before v6.4 (d7ba4cc900bf) the upper half of the result is undefined */
 
 	if (!pass) {
 		if (!bpf_map_delete_elem(&inflight, &tid)) {

@@ -12,8 +12,8 @@
  *  - calls = shown + lost, at the end of every run, whatever ended it. A call counts as shown
  *    once its whole line was taken by write().
  *  - Nothing waits without bound but for the reader of the output, and a signal ends that too.
- *    sigfd takes its own signals by a signalfd: blocked, so that none can interrupt a write or
- *    come between a test and a sleep.
+ *    Signals are blocked, and taken by sigtimedwait(): none can interrupt a write or come between
+ *    a test and a sleep.
  *  - Nothing that another process chose (its comm) reaches a terminal as it is.
  */
 #define _GNU_SOURCE
@@ -95,7 +95,6 @@ static struct {
 	pid_t command;              /* 0: none, or it has ended */
 	int command_status;         /* its exit status, once it has ended */
 	int error;                  /* exit status that an error while running asks for; 0: none */
-	int signals;                /* the signalfd by which we take our own */
 	int signal;                 /* the one that ended us; 0: none */
 	int output;                 /* the descriptor for events */
 	bool from_terminal;         /* COMMAND has had the signal too */
@@ -103,6 +102,7 @@ static struct {
 	bool closed;                /* nobody takes the output any more */
 } run;
 
+static sigset_t our_signals;     /* those that we take */
 static sigset_t signals_outside; /* the mask that we were started with */
 
 /*
@@ -218,16 +218,15 @@ static void hurry(void)
 		run.hurry = now(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ULL;
 }
 
-/* Is it time to end? Takes in the signals that have come; a SIGCHLD only ends a sleep. */
+/* Is it time to end? Takes in the signals that have come. */
 static bool stopping(void)
 {
-	struct signalfd_siginfo info;
+	static const struct timespec at_once;
+	siginfo_t info;
 
-	while (read(run.signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			continue;
-		run.signal = info.ssi_signo;
-		run.from_terminal = info.ssi_code == SI_KERNEL;
+	while (sigtimedwait(&our_signals, &info, &at_once) > 0) {
+		run.signal = info.si_signo;
+		run.from_terminal = info.si_code == SI_KERNEL;
 		hurry();
 	}
 	if (run.deadline && now(CLOCK_MONOTONIC) >= run.deadline)
@@ -243,17 +242,15 @@ static void say_losses(void);
  */
 static bool wait_for_reader(void)
 {
-	struct pollfd fds[] = { { .fd = run.output, .events = POLLOUT },
-				{ .fd = run.signals, .events = POLLIN } };
+	struct pollfd reader = { .fd = run.output, .events = POLLOUT };
 
-	for (;;) {
-		if (poll(fds, 2, TICK_MS) > 0 && fds[0].revents)
-			return true;
+	while (poll(&reader, 1, TICK_MS) < 1) {
 		stopping();
 		if (run.hurry && now(CLOCK_MONOTONIC) >= run.hurry)
 			return false;
 		say_losses();
 	}
+	return true;
 }
 
 /* A reader that has left (EPIPE) is an orderly end; anything else is an error. */
@@ -1437,26 +1434,27 @@ static int check_target(void)
 static struct sigaction child_outside; /* the disposition of SIGCHLD that we were started with */
 
 /*
- * Our signals, by a signalfd. A blocked signal is kept even where it is ignored (sig_ignored(),
- * kernel/signal.c@v6.12), so SIGINT ends sigfd also where a shell without job control has it
- * ignored for its background jobs. SIGHUP does not, where nohup has it so. SIGPIPE is only blocked:
- * write() says EPIPE. SIGCHLD must not be ignored, or waitpid() would have nothing to tell.
+ * A blocked signal is kept even where it is ignored (sig_ignored(), kernel/signal.c@v6.12), so
+ * SIGINT ends sigfd also where a shell without job control has it ignored for its background jobs.
+ * SIGHUP does not, where nohup has it so. SIGPIPE is only blocked: write() says EPIPE. SIGCHLD must
+ * not be ignored, or waitpid() would have nothing to tell. A signalfd would do as well, but other
+ * tracers would see the call that makes it.
  */
 static void take_signals(void)
 {
-	static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 	struct sigaction hup, standard = { .sa_handler = SIG_DFL };
-	sigset_t set;
+	sigset_t blocked;
 
 	sigaction(SIGHUP, NULL, &hup);
 	sigaction(SIGCHLD, &standard, &child_outside);
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
-		if (ours[i] != SIGHUP || hup.sa_handler != SIG_IGN)
-			sigaddset(&set, ours[i]);
-	run.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	sigaddset(&set, SIGPIPE);
-	sigprocmask(SIG_BLOCK, &set, &signals_outside);
+	sigemptyset(&our_signals);
+	sigaddset(&our_signals, SIGINT);
+	sigaddset(&our_signals, SIGTERM);
+	if (hup.sa_handler != SIG_IGN)
+		sigaddset(&our_signals, SIGHUP);
+	blocked = our_signals;
+	sigaddset(&blocked, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &blocked, &signals_outside);
 }
 
 /*
@@ -1548,15 +1546,14 @@ static int on_event(void *context, void *data, size_t size)
 }
 
 /*
- * Sleeps until the tick, a signal, or the kernel half's word that the ring buffer is filling. The
- * difference of the clocks is taken each time: the one may be set, and the other stops in suspend.
+ * Sleeps until the tick, or the kernel half's word that the ring buffer is filling. The difference
+ * of the clocks is taken each time: the one may be set, and the other stops in suspend.
  */
 static void wait_for_events(void)
 {
-	struct pollfd fds[] = { { .fd = ring_buffer__epoll_fd(run.ring), .events = POLLIN },
-				{ .fd = run.signals, .events = POLLIN } };
+	struct pollfd ring = { .fd = ring_buffer__epoll_fd(run.ring), .events = POLLIN };
 
-	poll(fds, 2, TICK_MS);
+	poll(&ring, 1, TICK_MS);
 	run.to_realtime = now(CLOCK_REALTIME) - now(CLOCK_MONOTONIC);
 }
 

@@ -235,7 +235,6 @@ static void random_json(long n)
 int main(int argc, char **argv)
 {
 	run.output = STDOUT_FILENO;
-	run.signals = -1;
 	if (argc == 3 && !strcmp(argv[1], "json")) {
 		random_json(atol(argv[2]));
 		return run.error;
