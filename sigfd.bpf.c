@@ -19,9 +19,11 @@
  *    old entry with the new call's result.
  *  - A call that passed the filters is sent, or counted under what lost it; never both.
  *
- * What this gets wrong: a hook that would fire while another BPF program runs on the same CPU
- * (from an interrupt, say) is skipped by the kernel (trace_call_bpf in kernel/trace/bpf_trace.c,
- * v5.10 to v6.12). A missed return is noticed; a missed entry leaves no trace here.
+ * What this gets wrong: the kernel skips a hook where a BPF program runs on that CPU already: from
+ * an interrupt (trace_call_bpf(), kernel/trace/bpf_trace.c@v5.10 to v7.3), or, in a syscall
+ * tracepoint, preempted there (trace_call_bpf_faultable(), v7.3; not in v6.12). A missed return is
+ * found by the thread's next call. Of a missed entry nothing is known but how many there were, which
+ * the kernel counts (v6.12, not v6.1); the user half adds it to the summary.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -73,15 +75,15 @@ struct {
 } counters SEC(".maps");
 
 /*
- * [K1] Counting. No atomics: a set belongs to one CPU, and the program can't be moved to another
- * or interrupted by itself (preemption is off around it, and see "skipped" above).
+ * [K1] Counting. A set a CPU, so that none waits for another's. Atomic all the same, since a
+ * program that is preempted (see above) may be followed there by another one of ours.
  */
 #define COUNT(cause)                                                                               \
 	({                                                                                         \
 		__u32 zero = 0;                                                                    \
 		struct sigfd_counters *c = bpf_map_lookup_elem(&counters, &zero);                  \
 		if (c)                                                                             \
-			c->cause++;                                                                \
+			__sync_fetch_and_add(&c->cause, 1);                                        \
 	})
 
 /*
@@ -149,7 +151,7 @@ static __always_inline bool holds_signals(__u64 mask)
 static __always_inline void begin(struct sigfd_event *event, bool pass)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	int err; /* not long: before v6.4 (d7ba4cc900bf) the upper half of the result is undefined */
+	int err; /* no long: before v6.4 (d7ba4cc900bf) the result's upper half is undefined */
 
 	if (!pass) {
 		if (!bpf_map_delete_elem(&inflight, &tid)) {
@@ -220,9 +222,11 @@ static __always_inline bool is_compat_call(void)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(task, thread_info.status) & 0x0002; /* TS_COMPAT */
+	/* TS_COMPAT, arch/x86/include/asm/thread_info.h@v5.10 to v7.3 */
+	return BPF_CORE_READ(task, thread_info.status) & 0x0002;
 #elif defined(__TARGET_ARCH_arm64)
-	return BPF_CORE_READ(task, thread_info.flags) & 1 << 22; /* TIF_32BIT */
+	/* TIF_32BIT, arch/arm64/include/asm/thread_info.h@v5.10 to v7.3 */
+	return BPF_CORE_READ(task, thread_info.flags) & 1 << 22;
 #else
 #error "say here how a 32-bit system call is told on this architecture"
 #endif
@@ -231,7 +235,7 @@ static __always_inline bool is_compat_call(void)
 /*
  * [K5] do_signalfd4 begins. *mask is on the kernel's stack: what is read here is what the kernel
  * uses. It must be read now: the function takes KILL and STOP out and inverts the rest in place
- * (sigdelsetmask, signotset; fs/signalfd.c@v5.8 to v6.12), so at [K6] it would be the complement.
+ * (sigdelsetmask, signotset; fs/signalfd.c@v5.10 to v7.3), so at [K6] it would be the complement.
  */
 SEC("kprobe/do_signalfd4")
 int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)

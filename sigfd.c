@@ -83,6 +83,7 @@ static struct {
 	struct ring_buffer *ring;
 	struct bpf_link *links[6];  /* NULL: hook not attached */
 	struct sigfd_counters base; /* what was counted before the trace began */
+	unsigned long skipped;      /* entries that the kernel had skipped before it began */
 	unsigned long received;     /* events taken from the ring buffer, the marked ones aside */
 	unsigned long shown;        /* of these, written */
 	unsigned long unwritten;    /* of these, dropped because nobody reads */
@@ -933,7 +934,7 @@ static bool check_privilege(char *said, size_t size)
 		return FOUND("CAP_SYS_ADMIN");
 	if ((caps & bpf) != bpf)
 		return MISSING("neither CAP_SYS_ADMIN nor CAP_BPF and CAP_PERFMON; run as root");
-	/* Debian's kernels know a level 3, at which CAP_PERFMON is not enough. */
+	/* Debian's kernels (5.10, 6.1) know a level 3, at which CAP_PERFMON is not enough. */
 	if (paranoid > '2' && paranoid <= '9')
 		return MISSING("no CAP_SYS_ADMIN; run as root, or: sysctl "
 			       "kernel.perf_event_paranoid=2");
@@ -1059,12 +1060,12 @@ static const struct {
 	{ "kernel", check_kernel, SIGFD_BOTH },
 	{ "BTF", check_btf, SIGFD_BOTH },
 	{ "ring buffer", check_ringbuf, SIGFD_BOTH },
-	{ "lockdown", check_lockdown, SIGFD_BOTH },
 	{ "kprobes", check_kprobes, SIGFD_PAIR },
 	{ "kprobes enabled", check_kprobes_enabled, 0 }, /* the proof finds out: [U6] */
 	{ "symbol", check_symbol, SIGFD_PAIR },
 	{ "tracefs", check_tracefs, 0 }, /* sigfd mounts it: [U4] */
 	{ "syscall tracepoints", check_tracepoints, SIGFD_SYSCALL },
+	{ "lockdown", check_lockdown, SIGFD_BOTH },
 };
 
 /* The first check that these hooks need and that fails, and what it says; NULL: none does. */
@@ -1584,6 +1585,27 @@ static void receive(void)
 
 /* ---- [U9] Account: every call that passed the filters, shown or lost ------------------------- */
 
+/*
+ * How often the kernel has skipped the first hook of a call, before any filter (struct
+ * bpf_prog_info, since v5.12; 0 on kernels that don't count it).
+ */
+static unsigned long read_skipped(void)
+{
+	const char *first = opt.hooks & SIGFD_SYSCALL ? "enter_" : "kernel_enter";
+	struct bpf_program *prog = NULL;
+	unsigned long skipped = 0;
+
+	while ((prog = bpf_object__next_program(run.skel->obj, prog))) {
+		struct bpf_prog_info info = { 0 };
+		__u32 size = sizeof(info);
+
+		if (!strncmp(bpf_program__name(prog), first, strlen(first)) &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
+			skipped += info.recursion_misses;
+	}
+	return skipped;
+}
+
 /* The counters, over all CPUs, less what the proof had counted (run.base). */
 static struct sigfd_counters read_counters(void)
 {
@@ -1644,11 +1666,13 @@ static unsigned long clear_inflight(void)
  */
 static void account(void)
 {
+	char closed[48] = "", unseen[64] = "";
+	unsigned long left, lost, skipped;
 	struct sigfd_counters c;
-	unsigned long left, lost;
 
 	run.skel->bss->phase = SIGFD_CLOSED;
 	usleep(1000);
+	skipped = read_skipped() - run.skipped;
 	detach();
 	while (ring_buffer__consume(run.ring) < 0)
 		stopping();
@@ -1660,17 +1684,15 @@ static void account(void)
 	c.calls += left;
 	c.calls -= run.unwanted;
 	lost = c.ring_full + c.table_full + c.missed + run.unwritten;
-	if (opt.quiet)
-		return;
 	if (run.unwritten)
+		snprintf(closed, sizeof(closed), ", output closed %lu", run.unwritten);
+	if (skipped)
+		snprintf(unseen, sizeof(unseen), "; %lu entries skipped by the kernel", skipped);
+	if (!opt.quiet)
 		complain("%llu calls: %lu shown, %lu lost (ring buffer full %llu, table full %llu, "
-			 "return missed %llu, output closed %lu)",
-			 c.calls, run.shown, lost, c.ring_full, c.table_full, c.missed,
-			 run.unwritten);
-	else
-		complain("%llu calls: %lu shown, %lu lost (ring buffer full %llu, table full %llu, "
-			 "return missed %llu)",
-			 c.calls, run.shown, lost, c.ring_full, c.table_full, c.missed);
+			 "return missed %llu%s)%s",
+			 c.calls, run.shown, lost, c.ring_full, c.table_full, c.missed, closed,
+			 unseen);
 }
 
 static int trace(void)
@@ -1693,6 +1715,7 @@ static int trace(void)
 
 	clear_inflight(); /* of marked calls, by whomever */
 	run.base = read_counters();
+	run.skipped = read_skipped();
 
 	print_header();
 	complain("Tracing signalfd calls by %s. Ctrl-C ends.",
