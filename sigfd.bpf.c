@@ -22,8 +22,8 @@
  * What this gets wrong: the kernel skips a hook where a BPF program runs on that CPU already: from
  * an interrupt (trace_call_bpf(), kernel/trace/bpf_trace.c@v5.10 to v7.3), or, in a syscall
  * tracepoint, preempted there (trace_call_bpf_faultable(), v7.3; not in v6.12). A missed return is
- * found by the thread's next call. Of a missed entry nothing is known but how many there were, which
- * the kernel counts (v6.12, not v6.1); the user half adds it to the summary.
+ * found by the thread's next call. Of missed entries nothing is known but their number, which the
+ * kernel counts (v6.12, not v6.1); the user half adds it to the summary.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
