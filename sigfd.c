@@ -1060,12 +1060,12 @@ static const struct {
 	{ "kernel", check_kernel, SIGFD_BOTH },
 	{ "BTF", check_btf, SIGFD_BOTH },
 	{ "ring buffer", check_ringbuf, SIGFD_BOTH },
+	{ "lockdown", check_lockdown, SIGFD_BOTH }, /* before what it takes away */
 	{ "kprobes", check_kprobes, SIGFD_PAIR },
 	{ "kprobes enabled", check_kprobes_enabled, 0 }, /* the proof finds out: [U6] */
 	{ "symbol", check_symbol, SIGFD_PAIR },
 	{ "tracefs", check_tracefs, 0 }, /* sigfd mounts it: [U4] */
 	{ "syscall tracepoints", check_tracepoints, SIGFD_SYSCALL },
-	{ "lockdown", check_lockdown, SIGFD_BOTH },
 };
 
 /* The first check that these hooks need and that fails, and what it says; NULL: none does. */
