@@ -94,7 +94,7 @@ include() {
 		*) echo "# ${line#\# }" ;;
 		esac
 	done < <("$@" 2>"$work/stderr" </dev/null; echo "exit $?" >"$work/status")
-	wait
+	wait $! # the substitution: its status is written last
 	[[ $(<"$work/status") == "exit 0" ]] || ((failed > before)) || plan=no
 	if [[ $plan == no ]]; then
 		report 1 "$name: ended with $(<"$work/status")" "$work/stderr"
