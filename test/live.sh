@@ -129,6 +129,7 @@ demand() {
 	local name=$1 fd
 	shift
 	mkfifo "$name.in"
+	: >"$name.out" # now, not when the shell gets to it: it is looked into at once
 	"$@" <"$name.in" >"$name.out" &
 	pid[$name]=$!
 	exec {fd}>"$name.in"
