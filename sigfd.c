@@ -1547,15 +1547,31 @@ static int on_event(void *context, void *data, size_t size)
 }
 
 /*
- * Sleeps until the tick, or the kernel half's word that the ring buffer is filling. The difference
- * of the clocks is taken each time: the one may be set, and the other stops in suspend.
+ * The difference of the clocks, taken anew each time: the one may be set, and the other stops in
+ * suspend. Of a few tries the closest counts, since we may lose the CPU between two readings.
  */
+static void compare_clocks(void)
+{
+	__u64 closest = ~0ULL;
+
+	for (int tries = 0; tries < 5; tries++) {
+		__u64 before = now(CLOCK_MONOTONIC), real = now(CLOCK_REALTIME);
+		__u64 gap = now(CLOCK_MONOTONIC) - before;
+
+		if (gap >= closest)
+			continue;
+		closest = gap;
+		run.to_realtime = real - before - gap / 2;
+	}
+}
+
+/* Sleeps until the tick, or the kernel half's word that the ring buffer is filling. */
 static void wait_for_events(void)
 {
 	struct pollfd ring = { .fd = ring_buffer__epoll_fd(run.ring), .events = POLLIN };
 
 	poll(&ring, 1, TICK_MS);
-	run.to_realtime = now(CLOCK_REALTIME) - now(CLOCK_MONOTONIC);
+	compare_clocks();
 }
 
 /* Has the reader of a pipe left? Else `sigfd | head -1` would end only with the next event. */

@@ -861,8 +861,8 @@ stress() {
 # Another thread changes the mask: what sigfd shows is what the kernel took, raced or not.
 shows_race() {
 	local tries
-	for ((tries = 0; tries < 20; tries++)); do
-		run -j -- sh -c "exec '$bin/race' 300 >truth"
+	for ((tries = 0; tries < 40; tries++)); do
+		run -j -- sh -c "exec '$bin/race' 5000 >truth"
 		diff truth <(jq -r .mask out)
 		jq -en '[inputs] | all(.raced == (.user_mask != .mask))' out >/dev/null
 		! grep -q '"raced":true' out || return 0
