@@ -17,7 +17,7 @@ test_packages=(jq strace valgrind cppcheck shellcheck clang-format mandoc groff 
 arm_packages=(qemu-system-arm)
 # What the small arm64 system in the virtual machine has: the build is a native one.
 arm_guest_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool
-	pkg-config bsdutils bubblewrap s6 diffutils findutils)
+	pkg-config bsdutils bubblewrap s6 diffutils findutils mount)
 
 install=no mode=all kernels=() arm64=no
 
