@@ -68,8 +68,8 @@ $(O)/vmlinux.h: $(O)/stamp
 	$(BPFTOOL) btf dump file $(VMLINUX_BTF) format c >$@
 
 $(O)/stamp: FORCE | $(O)/tools.stamp
-	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF): this kernel was built" \
-		"without CONFIG_DEBUG_INFO_BTF; name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
+	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF); use a kernel" \
+		"with CONFIG_DEBUG_INFO_BTF, or name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
 	@stamp="$(VMLINUX_BTF) $$(cksum <$(VMLINUX_BTF)) $(BPF_ARCH) $(CC) $(CFLAGS) $(CLANG)"; \
 		test "$$stamp" = "$$(cat $@ 2>/dev/null)" || echo "$$stamp" >$@
 
@@ -97,10 +97,15 @@ $(O)/tools.stamp: Makefile
 	$(call need,$(PKG_CONFIG) --exists zlib,zlib,zlib1g-dev,zlib-devel,zlib,zlib-devel)
 	@mkdir -p $(O) && touch $@
 
-# What the tests and the docs trace.
-programs: $(patsubst test/prog/%.c,test/bin/%,$(wildcard test/prog/*.c))
+# What the tests trace, and the labs.
+programs: $(patsubst test/prog/%.c,test/bin/%,$(wildcard test/prog/*.c)) \
+	$(patsubst docs/labs/%.c,$(O)/labs/%,$(wildcard docs/labs/*.c))
 
 test/bin/%: test/prog/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Wall -Wextra -pthread $< -o $@
+
+$(O)/labs/%: docs/labs/%.c docs/labs/lab.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Wall -Wextra -pthread $< -o $@
 
@@ -126,7 +131,7 @@ clean:
 help:
 	@echo "make            ./sigfd                       (VMLINUX_BTF=FILE ARCH=MACHINE CC= CLANG=)"
 	@echo "make static     ./sigfd-static, one file for other hosts"
-	@echo "make programs   what the tests and the docs trace, in test/bin"
+	@echo "make programs   what the tests trace, in test/bin, and the labs, in $(O)/labs"
 	@echo "make check      the tests                     (./test.sh --help)"
 	@echo "make lint       every static check"
 	@echo "make install    the program, its man page and bash completion   (PREFIX= DESTDIR=)"

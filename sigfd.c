@@ -805,8 +805,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			refuse_with("--check", "ptuncsxHdMlj");
 		break;
 	case ARGP_KEY_ERROR:
-		REFUSE("'%s': no such option, or its value is missing; see `sigfd --help`",
-		       state->argv[state->next - 1]);
+		/* Of short options in one word argp tells no more than the word before. */
+		REFUSE("'%s': no such option, or not the only one that begins so, or its value is "
+		       "missing or not taken; see `sigfd --help`",
+		       state->argv[state->next - (state->next > 1)]);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -833,7 +835,7 @@ static const struct argp argp = {
 static int open_in(const char *type, const char *usual_place, const char *path)
 {
 	char name[128];
-	int fs, mount = -1, file;
+	int fs, mount = -1, file, err;
 
 	snprintf(name, sizeof(name), "%s/%s", usual_place, path);
 	file = open(name, O_RDONLY | O_CLOEXEC);
@@ -844,8 +846,10 @@ static int open_in(const char *type, const char *usual_place, const char *path)
 		mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	if (mount >= 0)
 		file = openat(mount, path, O_RDONLY | O_CLOEXEC);
+	err = errno;
 	close(mount);
 	close(fs);
+	errno = err; /* where there is no file: why */
 	return file;
 }
 
@@ -972,16 +976,18 @@ static bool check_lockdown(char *said, size_t size)
 {
 	char line[128] = "";
 	int fd = open_in("securityfs", "/sys/kernel/security", "lockdown");
-	ssize_t n = read(fd, line, sizeof(line) - 1);
+	ssize_t n;
 
+	if (fd < 0)
+		return FOUND(errno == EPERM || errno == EACCES ? "can't tell: not root" :
+								 "not built in");
+	n = read(fd, line, sizeof(line) - 1);
 	close(fd);
 	/* "integrity" leaves BPF its reads of kernel memory: security/security.c@v6.12. */
 	if (strstr(line, "[confidentiality]"))
 		return MISSING("lockdown=confidentiality keeps kernel memory from BPF; boot with "
 			       "lockdown=integrity");
-	if (n > 0)
-		return FOUND("%.*s", (int)n - 1, line);
-	return FOUND(errno == ENOENT ? "not built in" : "can't tell: not root");
+	return FOUND("%.*s", n > 0 ? (int)n - 1 : 0, line);
 }
 
 static bool check_kprobes(char *said, size_t size)
@@ -1229,7 +1235,9 @@ static int run_list(void)
 	closedir(proc);
 	flush_records();
 	if (hidden)
-		complain("%u processes may not be looked into; run as root to see them", hidden);
+		complain("processes that may not be looked into: %u; run as root, with "
+			 "CAP_SYS_PTRACE, to see them",
+			 hidden);
 	return run.error;
 }
 
@@ -1247,7 +1255,7 @@ static int mount_tracefs(void)
 	if (tracefs_is_mounted() || !mount("tracefs", "/sys/kernel/tracing", "tracefs",
 					   MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return 0;
-	complain("can't mount tracefs: %s; mount -t tracefs tracefs /sys/kernel/tracing",
+	complain("can't mount tracefs: %s; as root: mount -t tracefs tracefs /sys/kernel/tracing",
 		 strerror(errno));
 	return EXIT_HOST;
 }
@@ -1293,7 +1301,7 @@ static int set_cgroup(void)
 	err = bpf_map_update_elem(bpf_map__fd(run.skel->maps.cgroup), &key, &fd, BPF_ANY);
 	close(fd);
 	if (err)
-		complain("--cgroup: the kernel refused '%s': %s; run with -v to see why",
+		complain("--cgroup: the kernel refused '%s': %s; name a cgroup that still exists",
 			 opt.cgroup, errno_name(-err));
 	return err ? EXIT_RUNNING : 0;
 }
@@ -1314,7 +1322,8 @@ static int load(void)
 	libbpf_set_print(print_libbpf);
 	run.skel = sigfd_bpf__open();
 	if (!run.skel) {
-		complain("can't open the BPF object: %s; run with -v", errno_name(errno));
+		complain("can't open the BPF object: %s; run with -v to see why",
+			 errno_name(errno));
 		return EXIT_HOST;
 	}
 	while ((prog = bpf_object__next_program(run.skel->obj, prog)))
@@ -1324,8 +1333,10 @@ static int load(void)
 
 	err = sigfd_bpf__load(run.skel);
 	if (err) {
-		complain("the kernel refused the BPF programs: %s; run with -v to see why",
-			 errno_name(-err));
+		complain("the kernel refused the BPF programs: %s; %s", errno_name(-err),
+			 err == -ENOMEM ? "try a smaller --buffer" :
+			 err == -EPERM  ? "run as root, or before Linux 5.11: ulimit -l unlimited" :
+					  "run with -v to see why");
 		return EXIT_HOST;
 	}
 	return set_cgroup();
@@ -1388,10 +1399,11 @@ static int prove(void)
 	if (run.proof_tgid)
 		return 0;
 	if (opt.hooks & SIGFD_PAIR && !check_kprobes_enabled(said, sizeof(said)))
-		complain("%s", said);
+		complain("the probes don't fire: %s", said);
 	else
-		complain("the probes are attached but don't fire; is sysctl kernel.ftrace_enabled "
-			 "0, or signalfd4 refused by a seccomp filter?");
+		complain("the probes are attached but don't fire; set sysctl "
+			 "kernel.ftrace_enabled=1, or run outside the seccomp filter or tracer "
+			 "that refuses signalfd4");
 	return EXIT_HOST;
 }
 
@@ -1423,8 +1435,8 @@ static int check_target(void)
 	}
 	snprintf(pid, sizeof(pid), "%u", opt.kernel.tgid);
 	if (opt.kernel.tgid && read_status(pid, "Tgid:", 10, &tgid) && tgid != opt.kernel.tgid) {
-		complain("--pid: %s is a thread of process %llu; use --pid=%llu or --tid=%s", pid,
-			 tgid, tgid, pid);
+		complain("--pid: %s is a thread of process %llu; use --pid=%llu%s", pid, tgid, tgid,
+			 opt.list ? "" : ", or --tid for the thread alone");
 		return EXIT_USAGE;
 	}
 	return 0;
