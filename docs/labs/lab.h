@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/*
+ * lab.h: what the labs share. A lab is a program that shows what the kernel does with signalfd.
+ * Each line of its output names the claim (C09, docs/corrections.md) or the statement (S41,
+ * docs/signalfd.md) that it shows. The lines are TAP, as of tests:
+ *
+ *	ok 3 - C09 the first of five kills survives
+ */
+#ifndef LAB_H
+#define LAB_H
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int lab_count, lab_failed;
+
+static inline void lab_result(int holds)
+{
+	lab_failed += !holds;
+	printf("%s %d - ", holds ? "ok" : "not ok", ++lab_count);
+}
+
+static inline void lab_end_line(void)
+{
+	printf("\n");
+	fflush(stdout); /* a child that is forked later would print it again */
+}
+
+/* A line of TAP: `holds` is what the kernel did, the text, as for printf, what it should do. */
+#define ok(holds, ...) (lab_result(holds), printf(__VA_ARGS__), lab_end_line())
+
+/* What can't be shown on this host, and why. */
+#define skip(what, why) ok(1, "%s # SKIP %s", what, why)
+
+/* A line to read, not to test. */
+#define note(...) (printf("# "), printf(__VA_ARGS__), lab_end_line())
+
+/* The end of a lab: its plan, and the exit status for main. */
+static inline int done(void)
+{
+	printf("1..%d\n", lab_count);
+	return lab_failed != 0;
+}
+
+/* must(CALL): its result; a lab can't go on where what it stands on fails. */
+#define must(call) lab_must((long)(call), #call)
+
+static inline long lab_must(long result, const char *call)
+{
+	if (result >= 0)
+		return result;
+	printf("Bail out! %s: %s\n", call, strerror(errno));
+	exit(1);
+}
+
+/* signals(SIGHUP, SIGTERM, 0): a set. */
+#define signals(...) lab_signals((const int[]){ __VA_ARGS__ })
+
+static inline sigset_t lab_signals(const int *sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	while (*sig)
+		sigaddset(&set, *sig++);
+	return set;
+}
+
+static inline void block(sigset_t set)
+{
+	must(sigprocmask(SIG_BLOCK, &set, NULL));
+}
+
+static inline void unblock(sigset_t set)
+{
+	must(sigprocmask(SIG_UNBLOCK, &set, NULL));
+}
+
+static inline int is_pending(int sig)
+{
+	sigset_t set;
+
+	must(sigpending(&set));
+	return sigismember(&set, sig);
+}
+
+/*
+ * All as after a login: a lab, like any program, inherits a mask and ignored signals (S36); where
+ * SIGCHLD is ignored even wait() fails.
+ */
+static inline void begin_afresh(void)
+{
+	sigset_t none = signals(0);
+
+	must(sigprocmask(SIG_SETMASK, &none, NULL));
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		signal(sig, SIG_DFL); /* fails for KILL, STOP and the C library's own */
+}
+
+static inline int new_signalfd(sigset_t set, int flags)
+{
+	return must(signalfd(-1, &set, flags));
+}
+
+/* The set that the kernel keeps for this descriptor: bit N-1 is signal N. ~0: there is none. */
+static inline uint64_t kernel_set(int fd)
+{
+	char line[128];
+	uint64_t set = ~0ULL;
+	FILE *file;
+
+	snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", fd);
+	file = fopen(line, "r");
+	while (file && fgets(line, sizeof(line), file) &&
+	       sscanf(line, "sigmask: %" SCNx64, &set) < 1)
+		;
+	if (file)
+		fclose(file);
+	return set;
+}
+
+/* The signal that a read returns now, 0 where none waits; the descriptor should be NONBLOCK. */
+static inline int next_signal(int fd)
+{
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+/* A child that inherits all that a child does. After ten seconds SIGALRM ends it. */
+static inline pid_t start_child(int (*what)(void))
+{
+	pid_t child = must(fork());
+
+	if (!child) {
+		unblock(signals(SIGALRM, 0));
+		alarm(10);
+		_exit(what());
+	}
+	return child;
+}
+
+/* How the child ends, as wait() tells it. A stop counts as an end: nobody would continue it. */
+static inline int end_of(pid_t pid)
+{
+	int status;
+
+	must(waitpid(pid, &status, WUNTRACED));
+	if (WIFSTOPPED(status)) {
+		kill(pid, SIGKILL);
+		must(waitpid(pid, NULL, 0));
+	}
+	return status;
+}
+
+/* How a child ends that runs what(), whose result is its exit status. */
+static inline int in_child(int (*what)(void))
+{
+	return end_of(start_child(what));
+}
+
+static int (*lab_question)(void);
+
+static inline int lab_answer(void)
+{
+	return lab_question() ? 0 : 2; /* 1 is how must() ends a child */
+}
+
+/* Whether what() returns true in a child. */
+static inline int true_in_child(int (*what)(void))
+{
+	lab_question = what;
+	return in_child(lab_answer) == 0;
+}
+
+static inline int lab_proc(pid_t tid, const char *name, const char *format, void *value)
+{
+	char path[64];
+	FILE *file;
+	int got;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
+	file = fopen(path, "r");
+	got = file && fscanf(file, format, value) == 1;
+	if (file)
+		fclose(file);
+	return got;
+}
+
+/*
+ * Waits until the thread sleeps in that system call; 0 if it ends before. This is exact: the file
+ * syscall tells the number only of a thread that is off the processor, and else says "running"
+ * (task_current_syscall() in lib/syscall.c@v5.10 to v7.3). State S tells sleep from a stop, in
+ * which the number is shown too.
+ */
+#define ANY_CALL (-1)
+
+static inline int sleeps_in(pid_t tid, long call)
+{
+	char now;
+	long number;
+
+	while (lab_proc(tid, "stat", "%*d (%*[^)]) %c", &now) && now != 'Z') {
+		if (now == 'S' && lab_proc(tid, "syscall", "%ld", &number) &&
+		    (call == ANY_CALL || number == call))
+			return 1;
+		usleep(1000);
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,249 @@
+#!/bin/bash
+# Does the example daemon what docs/labs/daemon.c says? Runs it, sends it signals and watches the
+# lines that it prints, its status and its workers.
+
+# shellcheck disable=SC2016 # other shells have variables too
+
+set -uo pipefail
+shopt -s inherit_errexit
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+bin=$(realpath -- "${BIN:-$here/../build/labs}")
+patience=60 # seconds until what does not happen is a failure; TCG is slow
+count=0 failed=0 daemon='' under=()
+SIGINT=2 SIGPIPE=13 SIGTERM=15 SIGCHLD=$(kill -l CHLD)
+
+usage() {
+	cat <<-'END'
+	usage: test/daemon.sh
+
+	Shows what a daemon with a signalfd in its loop can rely on (claim C40), and
+	prints TAP. The program is ../build/labs/daemon, or $BIN/daemon.
+	END
+}
+
+# ---- Running a test ------------------------------------------------------------------------------
+
+# A test is a function, in a folder and a shell of its own. It fails with its first command that
+# fails, and then what the daemon printed is told.
+tap() {
+	local name="C40 $1" status=0
+	shift
+	mkdir "$tmp/$((count += 1))"
+	(
+		set -eE
+		trap 'echo "failed in line $LINENO: $BASH_COMMAND"' ERR
+		trap end_daemon EXIT
+		cd "$tmp/$count"
+		"$@"
+	) >"$tmp/$count/said" 2>&1 </dev/null
+	status=$?
+	case $status in
+	0) echo "ok $count - $name" ;;
+	77) echo "ok $count - $name # SKIP $(tail -n 1 "$tmp/$count/said")" ;;
+	*) failed=$((failed + 1)) && echo "not ok $count - $name" &&
+		(cd "$tmp/$count" && tail -v -n 20 said log errors 2>/dev/null) | sed 's/^/# /' ;;
+	esac
+	rm -rf "${tmp:?}/$count"
+}
+
+# What a test that failed has left running; what runs in its folder is its own.
+end_daemon() {
+	local pid
+	[[ -z $daemon ]] || for pid in "$daemon" $(workers); do
+		[[ $(readlink "/proc/$pid/cwd") != "$PWD" ]] || kill -KILL "$pid"
+	done
+}
+
+skip() {
+	echo "$*"
+	exit 77
+}
+
+# ---- Words that tests are made of ----------------------------------------------------------------
+
+# start NUMBER COMMAND...: the daemon, with so many workers configured.
+start() {
+	echo "$1" >config
+	shift
+	"${under[@]}" "$bin/daemon" config "$@" >log 2>errors &
+	daemon=$!
+	await logged 1 'configuration: .*'
+}
+
+# await COMMAND...: until it succeeds.
+await() {
+	local last=$((SECONDS + patience))
+	until "$@"; do
+		((SECONDS < last)) || { echo "not in $patience seconds: $*" && return 1; }
+		sleep 0.02
+	done
+}
+
+# logged NUMBER REGEX: are there so many such lines?
+logged() {
+	(($(grep -cxE -- "$2" log || true) == $1))
+}
+
+none() {
+	! grep "$@"
+}
+
+workers() {
+	sed -nE 's/^worker ([0-9]+) started$/\1/p' log
+}
+
+# status_of PID FIELD, of /proc/PID/status; nothing where there is no such process.
+status_of() {
+	sed -nE "s/^$2:\s+(\S+).*/\1/p" "/proc/$1/status" 2>/dev/null || true
+}
+
+is_in_state() {
+	[[ $(status_of "$2" State) == "$1" ]]
+}
+
+is_gone() {
+	[[ ! -e /proc/$1 ]]
+}
+
+# The daemon ends, with status 0, and no worker is left.
+ends_in_order() {
+	local worker
+	await is_gone "$daemon"
+	wait "$daemon"
+	for worker in $(workers); do
+		is_gone "$worker"
+	done
+	[[ $(tail -n 1 log) == ended ]]
+}
+
+# ---- Tests ---------------------------------------------------------------------------------------
+
+takes_hup() {
+	start 0 sleep 600
+	echo 2 >config
+	kill -HUP "$daemon"
+	await logged 1 'configuration: 2 workers'
+	await logged 2 'worker [0-9]+ started'
+	kill -TERM "$daemon"
+	ends_in_order
+}
+
+# Each worker reads from a FIFO that the test holds open, and ends when the test closes it. Stopped
+# meanwhile, the daemon finds five zombies and one SIGCHLD when it goes on.
+reaps_all() {
+	local worker
+	mkfifo fifo
+	exec 3<>fifo
+	start 5 sh -c 'exec 3>&- <fifo; echo ready; read -r line' 3>&-
+	await logged 5 ready
+	kill -STOP "$daemon"
+	await is_in_state T "$daemon"
+	exec 3>&-
+	for worker in $(workers); do
+		await is_in_state Z "$worker"
+	done
+	kill -CONT "$daemon"
+	await logged 5 'worker [0-9]+ ended with status .*'
+	for worker in $(workers); do
+		is_gone "$worker"
+	done
+	logged 1 "signal $SIGCHLD"
+	kill -TERM "$daemon"
+	ends_in_order
+}
+
+# What this shell was started with itself, it hands on: that is the measure.
+frees_worker() {
+	local blocked ignored
+	under=(env --default-signal=PIPE)
+	start 1 sh -c 'cat /proc/self/status; ls -l /proc/self/fd; echo done'
+	await logged 1 'done'
+	kill -TERM "$daemon"
+	ends_in_order
+	blocked=$(grep ^SigBlk /proc/self/status)
+	ignored=$(sed -nE 's/^SigIgn:\s+//p' log)
+	logged 1 "$blocked"
+	((!(0x$ignored & 1 << (SIGPIPE - 1))))
+	grep -q ' 0 -> /dev/null' log
+	none -E 'signalfd|eventpoll|config$' log
+}
+
+ends_by_term() {
+	start 2 sleep 600
+	kill -TERM "$daemon"
+	ends_in_order
+	logged 2 "worker [0-9]+ ended with status $SIGTERM"
+}
+
+# A shell without job control starts what is in the background with SIGINT ignored.
+ends_by_int() {
+	start 1 sleep 600
+	((0x$(status_of "$daemon" SigIgn) & 1 << (SIGINT - 1)))
+	kill -INT "$daemon"
+	ends_in_order
+}
+
+# The configuration is a FIFO: the writer's open returns when the daemon is about to read it.
+keeps_term() {
+	start 0 sleep 600
+	mkfifo fifo
+	mv fifo config
+	kill -HUP "$daemon"
+	timeout "$patience" bash -c 'exec >config && kill -TERM "$1" && echo 1' bash "$daemon"
+	ends_in_order
+	logged 1 'configuration: 1 workers'
+	logged 1 "signal $SIGTERM"
+}
+
+reaps_though_ignored() {
+	under=(env --ignore-signal=CHLD)
+	start 2 true
+	await logged 2 'worker [0-9]+ ended with status 0'
+	kill -TERM "$daemon"
+	ends_in_order
+}
+
+# To process 1 of a container the kernel sends only what it handles or has blocked.
+ends_as_init() {
+	unshare --pid --fork true || skip 'no PID namespace can be made here'
+	under=(unshare --pid --fork --kill-child)
+	start 0 true
+	kill -TERM "$(ps -o pid= --ppid "$daemon" | tr -d ' ')"
+	ends_in_order
+}
+
+# A worker says when it is through exec: valgrind loses a signal that comes between fork and exec.
+leaves_nothing() {
+	type -P valgrind >/dev/null || skip 'no valgrind'
+	under=(valgrind --log-file=checked.%p --error-exitcode=9 --leak-check=full
+		--show-leak-kinds=all --errors-for-leak-kinds=all --track-fds=yes)
+	start 1 sh -c 'echo ready; exec sleep 600'
+	echo 2 >config
+	kill -HUP "$daemon"
+	await logged 2 'worker [0-9]+ started'
+	await logged 2 ready
+	kill -TERM "$daemon"
+	ends_in_order
+	cat "checked.$daemon"
+	grep -q 'no leaks are possible' "checked.$daemon"
+	sed -n '/Open file descriptor/{n;p}' "checked.$daemon" | none -v 'inherited from parent'
+}
+
+if (($#)); then
+	usage >&2
+	exit 2
+fi
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+tap 'SIGHUP is taken in the loop, and the configuration read again' takes_hup
+tap 'five workers that end at once are one SIGCHLD, and all are reaped' reaps_all
+tap "a worker starts with no signal blocked by the daemon and without its descriptors" frees_worker
+tap 'SIGTERM ends the workers, and the daemon with status 0' ends_by_term
+tap 'SIGINT ends them too, though the daemon was started with SIGINT ignored' ends_by_int
+tap 'SIGTERM that comes while SIGHUP is handled is taken after it' keeps_term
+tap 'SIGCHLD is taken, though the daemon was started with SIGCHLD ignored' reaps_though_ignored
+tap 'SIGTERM ends the daemon as process 1 of a PID namespace too' ends_as_init
+tap 'no memory and no descriptor is left at the end, says valgrind' leaves_nothing
+echo "1..$count"
+((failed == 0))

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+# Runs every lab on this kernel, and makes one TAP of what they say.
+
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+count=0 failed=0
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+usage() {
+	cat <<-'END_USAGE'
+	usage: test/labs.sh [pair] [alone]
+
+	Runs the labs of docs/labs as root, with those that a tracer watches, and
+	prints TAP. "pair" says that this kernel has kprobes; "alone" that nobody
+	else needs this machine, so that the whole of it can be brought to its
+	limits. Wants what `make all programs` builds.
+	END_USAGE
+}
+
+# A lab that dies, or that ends before its plan, has failed however many lines were ok.
+lab() {
+	local name=$1 line status plan='' before=$failed
+	shift
+	"$@" >"$tmp/tap" 2>"$tmp/err" </dev/null
+	status=$?
+	while IFS= read -r line; do
+		case $line in
+		"ok "* | "not ok "*) told "$name" "$line" ;;
+		1..*) plan=$line ;;
+		"TAP version"* | "# call "*) ;; # the calls are for a tracer
+		*) echo "# $name: ${line#\# }" ;;
+		esac
+	done <"$tmp/tap"
+	((status == 0 || failed > before)) && [[ -n $plan ]] && return
+	told "$name" "not ok - ended with status $status"
+	tail -n 20 "$tmp/err" | sed 's/^/# /'
+}
+
+# One line of a lab, under our numbers.
+told() {
+	local result=ok
+	[[ $2 == ok* ]] || { result='not ok' && ((failed += 1)); }
+	echo "$result $((count += 1)) - $1: ${2#* - }"
+}
+
+main() {
+	local file name word
+	local pair=() alone=()
+	for word; do
+		case $word in
+		pair) pair=(pair) ;;
+		alone) alone=(alone) ;;
+		*) usage >&2 && exit 2 ;;
+		esac
+	done
+	echo "TAP version 13"
+	for file in docs/labs/*.c; do
+		name=$(basename "$file" .c)
+		case $name in
+		daemon) ;;
+		errors) lab errors build/labs/errors "${alone[@]}" ;;
+		*) lab "$name" "build/labs/$name" ;;
+		esac
+	done
+	lab daemon test/daemon.sh
+	lab race test/race.sh "${pair[@]}"
+	lab hooks docs/labs/hooks.sh
+	echo "1..$count"
+	((failed == 0))
+}
+
+main "$@"

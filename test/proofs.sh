@@ -1,0 +1,357 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+#
+# proofs.sh: whether what the pages say and what the programs show go together. It runs no lab: it
+# reads them, and the pages, in the tree's root, after make. TAP; under each test are its faults.
+#
+#	an ID        C01 to C49: a claim, judged in docs/corrections.md under "### C09 The claim"
+#	             S01 to S99: a statement of docs/signalfd.md
+#	a proof      a text in a lab that begins with IDs: ok(holds, "C09 S41 what the kernel does")
+#	a verdict    the word in bold that begins what is said of a claim: **Wrong.**
+#	Proof:       ends it: the labs in backticks; or "No proof:" and the reason
+#	[S41] [C09]  a statement, and its proof. A tag with a link, [S41](#queueing), is a mention;
+#	             what is in backticks is neither
+#	FILE@v6.12   evidence in the kernel's source, by path; a commit has 12 digits or more
+#
+# Of code in the pages: <!-- from docs/labs/daemon.c --> before a block names the file that has just
+# these lines, indented as may be. A block of C wants one; or <!-- from no file: REASON -->. Options
+# cited in backticks, or with sigfd, test.sh or vm.sh, exist; other programs' stand with the name,
+# as in `make -j`. JSON keys exist, which are cited as jq has them: `.ret`.
+
+# shellcheck disable=SC2016 # the backticks are Markdown's
+
+set -uo pipefail
+shopt -s nullglob
+
+claims=49
+verdicts='Correct|Incomplete|Imprecise|Misleading|Wrong|Unsupported'
+pages=(README.md docs/*.md)
+labs=(docs/labs/*.c docs/labs/*.sh docs/labs/wrong/*.c docs/labs/wrong/*.sh
+	test/[d]aemon.sh test/[r]ace.sh) # in brackets, so that they count only if they are there
+count=0 failed=0
+
+# check NAME COMMAND...: passes if it has nothing to say.
+check() {
+	local name=$1
+	shift
+	"$@" >"$work/faults" 2>&1
+	((++count))
+	if [[ -s $work/faults ]]; then
+		((++failed))
+		echo "not ok $count - $name"
+		sed 's/^/# /' "$work/faults"
+	else
+		echo "ok $count - $name"
+	fi
+}
+
+# ---- What the labs show --------------------------------------------------------------------------
+
+# A lab as it is compiled or run: what is only in a comment, or left out by #if, proves nothing.
+code_of() {
+	case $1 in
+	*.c) gcc -E -P "$1" ;;
+	*) sed 's/^[[:space:]]*#.*//' "$1" ;;
+	esac
+}
+
+# A line "ID LAB" for each.
+read_proofs() {
+	local lab id
+	for lab in "${labs[@]}"; do
+		while read -r id; do
+			echo "$id $lab"
+		done < <(code_of "$lab" | grep -oE "[\"']([CS][0-9]{2} )+" | grep -oE '[CS]..')
+	done | sort -u
+}
+
+# ---- The claims ----------------------------------------------------------------------------------
+
+# Of each claim a line "ID|VERDICT|P or N for each Proof: or No proof:|what follows that".
+read_claims() {
+	awk -v verdicts="^[*][*]($verdicts)[.][*][*]" '
+	function row() { if (id) print id "|" verdict "|" kind "|" proof }
+	/^ *(```|~~~)/ { fenced = !fenced }
+	fenced { next }
+	/^##?#? / {
+		row()
+		id = /^### C[0-9]/ ? $2 : ""
+		verdict = kind = proof = ""; begun = open = 0
+		next
+	}
+	!id { next }
+	!begun && /[^ ]/ {
+		begun = 1
+		if ($0 ~ verdicts) { verdict = $1; gsub(/[*.]/, "", verdict) }
+	}
+	/^[A-Z][A-Za-z ]*:/ { open = 0 }
+	/^Proof:/ { kind = kind "P"; open = 1 }
+	/^No proof:/ { kind = kind "N"; open = 1 }
+	/^$/ { open = 0 }
+	open { proof = proof " " $0 }
+	END { row() }' docs/corrections.md
+}
+
+# The lab that a proof names: from the root, from docs, or as the program that make builds of it.
+lab_of() {
+	local lab
+	for lab in "${labs[@]}"; do
+		case $lab in
+		"$1" | "docs/$1" | "docs/${1#build/}.c") echo "$lab" && return ;;
+		esac
+	done
+	return 1
+}
+
+# A line "ID LAB" for each that a claim cites; "ID -" and the name where there is none such.
+read_cited() {
+	local id kind proof name
+	while IFS='|' read -r id _ kind proof; do
+		[[ $kind == *P* ]] || continue
+		while read -r name; do
+			echo "$id $(lab_of "$name" || echo "- $name")"
+		done < <(grep -oE '`[^`]+`' <<<"$proof" | tr -d '`')
+	done <"$work/claims" | sort -u
+}
+
+claims_in_order() {
+	diff <(seq -f 'C%02g' "$claims") <(cut -d '|' -f 1 "$work/claims") |
+		sed -n 's/^< /missing here: /p; s/^> /not expected here: /p'
+}
+
+claims_without_verdict() {
+	awk -F '|' -v some="${verdicts//|/, }" \
+		'!$2 { print $1 ": begins with none of " some }' "$work/claims"
+}
+
+claims_without_proof() {
+	awk -F '|' '
+	$3 != "P" && $3 != "N" { print $1 ": wants one line of Proof: or No proof:"; next }
+	$3 == "P" && $4 !~ /`/ { print $1 ": names no lab" }
+	$3 == "N" && $4 !~ /proof: +[^ ]+ +[^ ]/ { print $1 ": has no reason" }' "$work/claims"
+}
+
+cited_in_vain() {
+	comm -23 "$work/cited" "$work/proofs" |
+		sed -E 's/^(...) - (.*)/\1: there is no lab \2/; t; s/^(...) /\1: not shown by /'
+}
+
+shown_uncited() {
+	comm -13 "$work/cited" "$work/proofs" | sed -nE 's/^(C..) /\1: not cited, but shown by /p'
+}
+
+# ---- The statements ------------------------------------------------------------------------------
+
+# The text of pages, without what is fenced or in backticks.
+prose() {
+	awk '/^ *(```|~~~)/ { fenced = !fenced; next } !fenced { gsub(/`[^`]*`/, ""); print }' "$@"
+}
+
+# The IDs in their tags: [S41], [C09 S41].
+tags() {
+	prose "$@" | grep -oE '\[[CS][0-9]{2}([ ,]+[CS][0-9]{2})*\]' | grep -oE '[CS][0-9]{2}'
+}
+
+# Without those that are only mentioned.
+statements() {
+	prose docs/signalfd.md | sed -E 's/\[[CS0-9 ,]*\]\([^)]*\)//g' >"$work/stated"
+	tags "$work/stated" | grep S
+}
+
+tags_not_shown() {
+	local id
+	while read -r id; do
+		grep -q "^$id " "$work/proofs" || echo "[$id]: shown by no lab"
+	done < <({ tags docs/signalfd.md; tags "${pages[@]}" | grep S; } | sort -u)
+	prose "${pages[@]}" | grep -oE '\[[CS][0-9]+' | grep -vE '^..[0-9][0-9]$' |
+		sed 's/$/]: an ID has two digits/'
+}
+
+shown_not_stated_once() {
+	local id times
+	statements >"$work/statements"
+	while read -r id; do
+		times=$(grep -cx "$id" "$work/statements")
+		((times == 1)) || echo "$id: stated $times times"
+	done < <(grep -o '^S..' "$work/proofs" | sort -u)
+}
+
+# A script that traces a lab may show its statements once more.
+shown_by_two() {
+	awk '/^S/ && $2 !~ "^test/" { labs[$1] = labs[$1] " " $2; n[$1]++ }
+		END { for (id in n) if (n[id] > 1) print id ": by" labs[id] }' "$work/proofs"
+}
+
+# ---- Evidence ------------------------------------------------------------------------------------
+
+# What has a folder before the @, or the number of a version after it, is meant as evidence.
+evidence_misshapen() {
+	local file='([A-Za-z0-9_.+-]+/)+[A-Za-z0-9_.+-]+'
+	grep -oE '[A-Za-z0-9_./()+-]*@[A-Za-z0-9_.+-]*' "${pages[@]}" "${labs[@]}" |
+		sed -E 's/[.-]*$//; s/:\(+/:/' | grep -E ':.*/.*@|@v?[0-9]' |
+		grep -vE ":$file@(v|glibc-|man-pages-)[0-9]+\.[0-9]+(\.[0-9]+)?(-rc[0-9]+)?$"
+}
+
+# A word of hexadecimal digits is a commit if "commit" precedes it, or if it is in backticks.
+commits_too_short() {
+	grep -oiE '\bcommit `?[0-9a-f]{4,11}\b' "${pages[@]}" "${labs[@]}" | grep '[0-9][^:]*$'
+	grep -oE '`[0-9a-f]{7,11}`' "${pages[@]}" | grep -E ':.*[0-9]' | grep ':.*[a-f]'
+}
+
+# ---- Code in the pages ---------------------------------------------------------------------------
+
+excerpts_elsewhere() {
+	awk '
+	function fault(what) { print FILENAME ": " what ": " line[1] }
+
+	# Are the n lines somewhere in the file, one after the other, each with the same before it?
+	function is_in(file,    text, have, total, start, first, before, i, both) {
+		total = 0
+		while ((getline have < file) > 0)
+			text[++total] = have
+		close(file)
+		for (start = 0; start + n <= total; start++) {
+			first = text[start + 1]
+			before = substr(first, 1, length(first) - length(line[1]))
+			if (before ~ /[^ \t]/)
+				continue
+			for (i = 1; i <= n; i++) {
+				both = text[start + i] line[i]
+				if (text[start + i] != before line[i] && both != "")
+					break
+			}
+			if (i > n)
+				return 1
+		}
+		return 0
+	}
+
+	function judge() {
+		if (!n)
+			return
+		if (source == "" && language == "c")
+			fault("C from no file")
+		else if (source != "" && source !~ /^no file: ./ && !is_in(source))
+			fault("not in " source)
+	}
+
+	FNR == 1 { fenced = 0; source = "" }
+	/^ *(```|~~~)/ && fenced { judge(); fenced = 0; source = ""; next }
+	/^ *(```|~~~)/ {
+		fenced = 1
+		n = 0
+		indent = match($0, /[^ ]/) - 1
+		language = $0
+		gsub(/[ `~]/, "", language)
+		next
+	}
+	fenced { line[++n] = substr($0, 1, indent) ~ /[^ ]/ ? $0 : substr($0, indent + 1); next }
+	/^ *<!-- from .* -->/ {
+		source = $0
+		sub(/^ *<!-- from +/, "", source)
+		sub(/ *-->.*/, "", source)
+		next
+	}
+	/[^ ]/ { source = "" }' "${pages[@]}"
+}
+
+# ---- Options and keys ----------------------------------------------------------------------------
+
+# "x --long" for each option that a program's --help lists; "x= --long" for one with a value.
+options_of() {
+	"$1" --help | sed -nE 's/^ +(-(.), *)?(--[a-z-]+)(=?).*/\2\4 \3/p'
+}
+
+# is_option FILE WORD: of the options in FILE. -xe60 is -x, -e and, if -e has a value, that.
+is_option() {
+	local i
+	if [[ $2 == --* ]]; then
+		grep -q -- " ${2%%=*}\$" "$1"
+		return
+	fi
+	for ((i = 1; i < ${#2}; i++)); do
+		! grep -qF -- "${2:i:1}= -" "$1" || return 0
+		grep -qF -- "${2:i:1} -" "$1" || return
+	done
+}
+
+# Of command lines, the options up to the first --.
+options_cited() {
+	local line word
+	while read -r line; do
+		for word in $line; do
+			case $word in
+			--) break ;;
+			-[a-zA-Z]* | --[a-z]*)
+				# A message begins with an option and a colon.
+				is_option "$1" "${word%:}" || echo "no option $word: $line"
+				;;
+			esac
+		done
+	done
+}
+
+options_unknown() {
+	local program name
+	for program in ./sigfd ./test.sh test/vm.sh; do
+		name=${program##*/}
+		options_of "$program" >"$work/$name"
+		cat "$work/$name" >>"$work/any"
+		[[ -s $work/$name ]] || { echo "$program --help lists no option" && continue; }
+		grep -ohE "(^|[^A-Za-z0-9_])${name/./\\.} +-[^|;#>&\`]*" "${pages[@]}" |
+			sed -E "s/^.?$name +//" | options_cited "$work/$name"
+	done
+	# An option without its program is of one of these; -EINVAL is none.
+	grep -ohE '`-[^`]*`' "${pages[@]}" | tr -d '`' | grep -vE '^-E[A-Z0-9]+$' |
+		options_cited "$work/any"
+}
+
+keys_unknown() {
+	local key
+	grep -oE 'put_[a-z]+\("[a-z_]+",|\\"[a-z_]+\\":' sigfd.c |
+		sed -E 's/^[^"]*"//; s/\\?".*//' | sort -u >"$work/keys"
+	[[ -s $work/keys ]] || { echo "sigfd.c has no keys" && return; }
+	while read -r key; do
+		grep -qx -- "${key#.}" "$work/keys" || echo "no key $key"
+	done < <({
+		grep -ohE '`\.[a-z_]+`' "${pages[@]}"
+		grep -hw jq "${pages[@]}" | grep -oE '(^|[^A-Za-z0-9_./])\.[a-z_]+'
+	} | grep -oE '\.[a-z_]+' | sort -u)
+}
+
+# "Of 49 claims 9 are correct, ..." counts what follows it.
+verdicts_miscounted() {
+	local verdict n
+	for verdict in ${verdicts//|/ }; do
+		n=$(grep -c "^\*\*$verdict\.\*\*" docs/corrections.md)
+		tr '\n' ' ' <docs/corrections.md |
+			grep -qE "Of $claims claims .*\b$n (are )?${verdict,,}" ||
+			echo "$verdict: $n"
+	done
+}
+
+main() {
+	read_proofs >"$work/proofs"
+	read_claims >"$work/claims"
+	read_cited >"$work/cited"
+	check "each claim is judged once, in order" claims_in_order
+	check "each claim has a verdict" claims_without_verdict
+	check "the claims are counted rightly" verdicts_miscounted
+	check "each claim has its proof, or a reason why there is none" claims_without_proof
+	check "each proof that a claim cites is in that lab" cited_in_vain
+	check "each claim that a lab shows cites that lab" shown_uncited
+	check "each statement in the pages is shown by a lab" tags_not_shown
+	check "each statement that a lab shows is stated once" shown_not_stated_once
+	check "each statement is shown by one lab" shown_by_two
+	check "evidence is a path at a version" evidence_misshapen
+	check "commits have 12 digits" commits_too_short
+	check "each excerpt is in its file" excerpts_elsewhere
+	check "each option that the pages cite exists" options_unknown
+	check "each JSON key that the pages cite exists" keys_unknown
+	echo "1..$count"
+	((failed == 0))
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+main "$@"

@@ -1,0 +1,189 @@
+#!/bin/bash
+# Who sees the mask that the kernel uses: traces the modes of docs/labs/race.c, and compares each
+# event with what /proc/self/fdinfo said after that very call.
+
+# shellcheck disable=SC2016 # awk and jq have variables too
+
+set -uo pipefail
+shopt -s inherit_errexit
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+sigfd=$(realpath -- "${SIGFD:-$here/../sigfd}")
+race=$here/../build/labs/race
+patience=300 # seconds for a run of 150,000 calls; TCG is slow
+count=0 failed=0 kprobes=no
+
+usage() {
+	cat <<-'END'
+	usage: test/race.sh [pair]
+
+	Shows, as root, which tracers are open to a change of the mask under way, and
+	prints TAP. "pair" says that this kernel has kprobes; without it only the
+	boundary is traced. The programs are ../sigfd, or $SIGFD, and
+	../build/labs/race.
+	END
+}
+
+# ---- Running a test ------------------------------------------------------------------------------
+
+# A test is a function. It fails with its first command that fails; what it prints, is told.
+tap() {
+	local name=$1 status=0 result=ok
+	shift
+	mkdir "$tmp/$((count += 1))"
+	(
+		set -eE
+		trap 'echo "failed in line $LINENO: $BASH_COMMAND"' ERR
+		cd "$tmp/$count"
+		"$@"
+	) >"$tmp/$count/said" 2>&1 </dev/null
+	status=$?
+	((status == 0 || status == 77)) || { result='not ok' && ((failed += 1)); }
+	if ((status == 77)); then
+		echo "ok $count - $name # SKIP $(tail -n 1 "$tmp/$count/said")"
+	else
+		echo "$result $count - $name"
+		sed 's/^/# /' "$tmp/$count/said"
+	fi
+	rm -rf "${tmp:?}/$count"
+}
+
+skip() {
+	echo "$*"
+	exit 77
+}
+
+needs_kprobes() {
+	[[ $kprobes == yes ]] || skip 'needs the hook pair'
+}
+
+# ---- Words that tests are made of ----------------------------------------------------------------
+
+# Traces a mode of the lab: its events in `events`; in `calls` a line for each, in their order: the
+# set that was used, as the lab saw it; and mask, user_mask and raced, as the tracer did.
+trace() {
+	local hook=$1
+	shift
+	timeout "$patience" "$sigfd" -j -H "$hook" -b 65536 -- \
+		sh -c 'exec "$@" >used' sh "$race" "$@" >events 2>err </dev/null ||
+		{ cat err && return 1; }
+	jq -r '"\(.mask) \(.user_mask) \(.raced)"' events | paste -d ' ' used - >calls
+}
+
+# The same, with every event there: else they can't be told apart. The kernel may keep some from
+# sigfd (sigfd(8), LIMITS), so a run has three tries.
+trace_whole() {
+	local tries
+	for ((tries = 0; tries < 3; tries++)); do
+		trace "$@"
+		[[ $(wc -l <used) != "$(wc -l <events)" ]] || return 0
+	done
+	tail -n 1 err
+	return 1
+}
+
+# In how many calls this holds.
+number_of() {
+	awk "$1 { n++ } END { print n + 0 }" calls
+}
+
+matches() {
+	jq -en "[inputs] | all($1)" events >/dev/null || { echo "an event is not: $1" && return 1; }
+}
+
+# Whether a change hits the moment is the machine's choice: processors that one thread emulates
+# take turns, and few of these turns fall into a call.
+sizes=(2000 8000 40000 150000)
+
+# ---- A thread changes the mask -------------------------------------------------------------------
+
+boundary_is_wrong() {
+	local n wrong
+	for n in "${sizes[@]}"; do
+		trace_whole syscall flip "$n"
+		wrong=$(number_of '$1 != $2')
+		echo "$wrong of $n calls shown with a mask that was not used"
+		((wrong == 0)) || return 0
+	done
+	return 1
+}
+
+kernel_copy_is_right() {
+	needs_kprobes
+	trace_whole pair flip 20000
+	[[ $(sort -u used | wc -l) == 2 ]] || { echo 'the mask never changed' && return 1; }
+	[[ $(number_of '$1 != $2') == 0 ]]
+}
+
+both_are_told_apart() {
+	local n raced
+	needs_kprobes
+	for n in "${sizes[@]}"; do
+		trace_whole both flip "$n"
+		[[ $(number_of '$1 != $2') == 0 ]]
+		[[ $(number_of '($4 == "true") != ($2 != $3)') == 0 ]]
+		raced=$(number_of '$4 == "true"')
+		echo "$raced of $n calls raced"
+		((raced == 0)) || return 0
+	done
+	return 1
+}
+
+# ---- A page that BPF can't wait for --------------------------------------------------------------
+
+trace_one() {
+	if [[ $2 == userfault ]]; then
+		"$race" userfault >said.userfault || skip "no userfaultfd: $(<said.userfault)"
+	fi
+	trace_whole "$@"
+	[[ $(<used) =~ ^0x000000000000000[12]$ ]]
+	matches '.ret >= 0'
+}
+
+boundary_is_blind() {
+	trace_one syscall "$1"
+	matches '.mask == null and .user_mask == null and .user_mask_errno == "EFAULT"'
+}
+
+kernel_copy_is_not() {
+	local hook
+	needs_kprobes
+	for hook in pair both; do
+		trace_one "$hook" "$1"
+		matches '.mask_source == "kernel" and .user_mask == null and .raced == null'
+		[[ $(number_of '$1 != $2') == 0 ]]
+	done
+	matches '.user_mask_errno == "EFAULT"'
+}
+
+main() {
+	case $* in
+	'') ;;
+	pair) kprobes=yes ;;
+	*) usage >&2 && exit 2 ;;
+	esac
+	[[ $EUID == 0 ]] || { echo 'race.sh: only root can trace' >&2 && exit 2; }
+	[[ -x $race ]] || { echo 'race.sh: no build/labs/race; run: make programs' >&2 && exit 2; }
+	tmp=$(mktemp -d)
+	trap 'rm -rf "$tmp"' EXIT
+	export LC_ALL=C.UTF-8
+
+	echo 'TAP version 13'
+	tap 'C23 S92 a tracer at the boundary shows masks that the kernel did not use' \
+		boundary_is_wrong
+	tap 'C23 S93 a probe on do_signalfd4 shows the mask that the kernel used, in every call' \
+		kernel_copy_is_right
+	tap 'C43 S94 where both see a call, they tell of each change in between, and of no other' \
+		both_are_told_apart
+	tap 'S95 BPF at the boundary reads nothing from a page that is not in the page table' \
+		boundary_is_blind untouched
+	tap 'S95 a probe on do_signalfd4 has the mask from such a page' kernel_copy_is_not untouched
+	tap 'S96 BPF at the boundary reads nothing from a page that is supplied on demand' \
+		boundary_is_blind userfault
+	tap 'S96 a probe on do_signalfd4 has the mask that was supplied' \
+		kernel_copy_is_not userfault
+	echo "1..$count"
+	((failed == 0))
+}
+
+main "$@"
