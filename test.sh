@@ -13,11 +13,11 @@ PATH=$PATH:/usr/sbin:/sbin
 build_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config)
 test_packages=(jq strace valgrind cppcheck shellcheck clang-format mandoc groff man-db procps
 	util-linux bsdutils bsdextrautils bubblewrap s6 qemu-system-x86 busybox-static cpio
-	kmod xz-utils zstd)
+	kmod xz-utils zstd patch perl)
 arm_packages=(qemu-system-arm)
 # What the small arm64 system in the virtual machine has: the build is a native one.
 arm_guest_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool
-	pkg-config bsdutils bubblewrap s6 diffutils findutils mount)
+	pkg-config bsdutils bubblewrap s6 diffutils findutils mount patch procps)
 
 install=no mode=all kernels=() arm64=no
 
@@ -142,7 +142,7 @@ need_for_tests() {
 	need gcc make jq strace valgrind cppcheck shellcheck clang-format mandoc groff man:man-db \
 		ps:procps script:bsdutils col:bsdextrautils bwrap:bubblewrap s6-svscan:s6 \
 		qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio modprobe:kmod \
-		xz:xz-utils zstd
+		xz:xz-utils zstd patch perl
 	[[ $arm64 == no ]] || need qemu-system-aarch64:qemu-system-arm
 }
 
@@ -171,13 +171,18 @@ lint_manual() {
 }
 
 lint() {
-	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.c)
-	local sh=(test.sh .ci/run test/*.sh docs/sigfd.bash-completion)
-	try "gcc has no warning" compiles_cleanly gcc sigfd.c test/unit.c test/prog/*.c
-	try "clang has no warning" compiles_cleanly clang sigfd.c test/unit.c test/prog/*.c
+	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.c docs/labs/*.[ch])
+	local sh=(test.sh .ci/run test/*.sh docs/labs/*.sh docs/sigfd.bash-completion)
+	local programs=(test/prog/*.c docs/labs/*.c)
+	try "gcc has no warning" compiles_cleanly gcc sigfd.c test/unit.c "${programs[@]}"
+	try "clang has no warning" compiles_cleanly clang sigfd.c test/unit.c "${programs[@]}"
 	try "cppcheck finds nothing" cppcheck -q --std=c11 --error-exitcode=1 -Ibuild \
 		--enable=warning,style,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress='*:build/*' sigfd.c
+	try "cppcheck finds nothing in programs and labs" cppcheck -q --std=c11 --error-exitcode=1 \
+		--enable=warning,style,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem --suppress=constParameter \
+		--suppress=unreachableCode "${programs[@]}" # behind raise(), which does return
 	try "shellcheck finds nothing" shellcheck -x "${sh[@]}"
 	try "clang-format would change nothing" clang-format --dry-run --Werror "${c[@]}"
 	try "the manual page has no fault" lint_manual
@@ -187,6 +192,7 @@ lint() {
 	try "every JSON key is in the manual page" check_keys
 	try "every link in the docs resolves" check_links
 	try "no line over 100 columns in the sources" check_width "${c[@]}"
+	include "proofs" test/proofs.sh
 }
 
 # An anchor is placed where a comment begins with it, or a section's title does.
@@ -211,7 +217,7 @@ check_cited_names() {
 	local name bad=0
 	# shellcheck disable=SC2016 # the backticks are Markdown's
 	while read -r name; do
-		grep -qE "\b${name%()}\(" sigfd.c sigfd.bpf.c test/prog/*.c ||
+		grep -qE "\b${name%()}\(" sigfd.c sigfd.bpf.c test/prog/*.c docs/labs/*.[ch] ||
 			{ echo "no function: $name" && bad=1; }
 	done < <(grep -ohE '`[a-z_]+\(\)`' README.md docs/*.md | tr -d '`' | sort -u)
 	# shellcheck disable=SC2016
@@ -391,6 +397,7 @@ random_json() {
 
 test_units() {
 	include unit build/unit
+	include messages test/messages.sh
 	try "20,000 events of random bytes are valid JSON" random_json
 }
 
@@ -431,25 +438,36 @@ test_live_here() {
 	try "the loader under ASan and UBSan" runs_under build/sigfd-asan
 	try "the loader under valgrind" runs_under with_valgrind
 	include "here" test/live.sh syscall
+	include "labs here" test/labs.sh
+	include "docs" test/transcripts.sh
 }
 
 test_hosts() {
 	include "hosts" test/vm.sh -- test/hosts.sh
 	include "hosts" test/vm.sh --append lockdown=confidentiality -- test/hosts.sh lockdown
+	include "docs, vm" test/vm.sh --timeout 1800 -- test/transcripts.sh --vm
 }
+
+# Live tests and labs, in a machine. Both are run, and both must end well.
+# shellcheck disable=SC2016 # for the machine's shell
+live_and_labs='test/live.sh $1; live=$?; test/labs.sh pair alone && exit $live'
 
 # This Debian's own kernel has every live test; the others have those of the pair, and of both, which
 # passes all hooks. What a machine says is kept, to be told of in order.
 live_in_vm() {
+	local vm=(test/vm.sh --timeout 2400) hooks='pair both'
 	case $1 in
-	arm64)
-		GUEST_PACKAGES=${arm_guest_packages[*]} test/vm.sh --arch arm64 --memory 3072 \
-			--timeout 1800 -- sh -c 'make clean && make CC=gcc all programs >&2 &&
-			exec test/live.sh pair both'
-		;;
-	default) test/vm.sh --timeout 1800 -- test/live.sh pair syscall both ;;
-	*) test/vm.sh --kernel "$1" --timeout 1800 -- test/live.sh pair both ;;
-	esac >"$work/vm.$1.tap" 2>"$work/vm.$1.err"
+	default) hooks='pair syscall both' ;;
+	arm64) vm+=(--arch arm64 --memory 3072) ;;
+	*) vm+=(--kernel "$1") ;;
+	esac
+	if [[ $1 == arm64 ]]; then
+		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "{ make clean &&
+			make CC=gcc all programs && docs/labs/hooks.sh --build; } >&2 &&
+			set -- '$hooks' && $live_and_labs"
+	else
+		"${vm[@]}" -- sh -c "$live_and_labs" sh "$hooks"
+	fi >"$work/vm.$1.tap" 2>"$work/vm.$1.err"
 	echo $? >"$work/vm.$1.status"
 }
 
@@ -482,6 +500,7 @@ main() {
 	try "the unit tests build" build_unit
 	[[ $mode != lint ]] || { lint; close_tap; exit; }
 
+	try "the wrong tracers of the labs build" docs/labs/hooks.sh --build
 	# These take longest, so they run beside all the rest.
 	local machine machines=(default "${kernels[@]}")
 	[[ $arm64 == no ]] || machines+=(arm64)
