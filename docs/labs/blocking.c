@@ -66,6 +66,26 @@ static int ignored_and_blocked(void)
 	return next_signal(fd) == SIGUSR1 && next_signal(fd) == SIGWINCH;
 }
 
+static void *blocks_and_sends(void *kept)
+{
+	block(signals(SIGUSR1, 0));
+	kill(getpid(), SIGUSR1);
+	*(int *)kept = is_pending(SIGUSR1);
+	return NULL;
+}
+
+/* sig_ignored() asks the thread that the signal is for: with kill(), the main thread. */
+static int ignored_by_main_thread(void)
+{
+	pthread_t thread;
+	int kept = -1;
+
+	signal(SIGUSR1, SIG_IGN);
+	must(-pthread_create(&thread, NULL, blocks_and_sends, &kept));
+	pthread_join(thread, NULL);
+	return kept == 0;
+}
+
 static void not_blocked(void)
 {
 	ok(WTERMSIG(in_child(default_action)) == SIGUSR1,
@@ -79,6 +99,9 @@ static void not_blocked(void)
 	   "discarded when it is sent");
 	ok(true_in_child(ignored_and_blocked),
 	   "S32 blocked, an ignored signal is kept and can be read");
+	ok(true_in_child(ignored_by_main_thread),
+	   "S32 an ignored signal to the process is discarded if the main thread does not block "
+	   "it, though another does");
 }
 
 enum { COMES = 1, WAITS = 2 }; /* SIGCHLD, and the child itself for wait() */
