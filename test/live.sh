@@ -632,7 +632,9 @@ return_missed() {
 	adds_up 120
 	equal 'lines' "$shown" "$(wc -l <out)"
 	equal 'lost in another way' 0 $((full + table))
-	[[ $hook == pair ]] || equal 'return missed, where the boundary sees the end' 0 "$missed"
+	# The boundary sees the end, unless the kernel skips its hooks too, as v7.3 may: sigfd(8), LIMITS.
+	[[ $hook == pair ]] || ((skipped)) ||
+		equal 'return missed, where the boundary sees the end' 0 "$missed"
 	[[ $hook != pair ]] || ((missed > 0))
 }
 
