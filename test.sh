@@ -462,9 +462,10 @@ live_in_vm() {
 	*) vm+=(--kernel "$1") ;;
 	esac
 	if [[ $1 == arm64 ]]; then
-		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "{ make clean &&
-			make CC=gcc all programs && docs/labs/hooks.sh --build; } >&2 &&
-			set -- '$hooks' && $live_and_labs"
+		# Its packages are unpacked, not configured: there is gcc, but no cc.
+		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "export CC=gcc
+			{ make clean && make all programs && docs/labs/hooks.sh --build; } >&2
+			set -- '$hooks'; $live_and_labs"
 	else
 		"${vm[@]}" -- sh -c "$live_and_labs" sh "$hooks"
 	fi >"$work/vm.$1.tap" 2>"$work/vm.$1.err"
