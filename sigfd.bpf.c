@@ -10,13 +10,14 @@
  *	         return            [K6] kretprobe: the result, and no arguments
  *	         -- boundary --    [K7] sys_exit: the result
  *
- * No hook sees a whole call. The first hook of a call makes an entry in `inflight`, keyed by the
- * thread; the last one completes it, sends it and deletes it. What must hold:
+ * No hook sees a whole call. The first hook of a call fills the thread's entry in `inflight`; the
+ * last one completes it, sends it and clears `seen`. What must hold:
  *
- *  - A thread has at most one entry: it is in one system call at a time.
- *  - An entry belongs to the call that runs now. So each first hook clears away what an earlier
- *    call left, even for a call that the filters refuse: else the return hook would complete the
- *    old entry with the new call's result.
+ *  - A thread has one entry: it is in one system call at a time. Made at its first call that
+ *    passes, the entry is kept for the next, until the thread ends.
+ *  - `seen` is not 0 only while a call is in flight, and the entry is of the call that runs now. So
+ *    each first hook clears what an earlier call left, even for a call that the filters refuse:
+ *    else the return hook would complete the old call with the new one's result.
  *  - A call that passed the filters is sent, or counted under what lost it; never both.
  *
  * What this gets wrong: the kernel skips a hook where a BPF program runs on that CPU already: from
@@ -59,7 +60,10 @@ struct {
 	__type(value, __u32);
 } cgroup SEC(".maps");
 
-/* A plain hash, not an LRU one: that would make room by dropping an entry without a word. */
+/*
+ * A plain hash, not an LRU one: that would make room by dropping a call in flight without a word.
+ * Task storage would need no [K9], but comes with 5.11 only.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SIGFD_INFLIGHT_MAX);
@@ -147,30 +151,30 @@ static __always_inline bool holds_signals(__u64 mask)
 	return !settings.signals || mask & settings.signals;
 }
 
-/* [K3] A call begins: keep what is known of it until it returns. */
-static __always_inline void begin(struct sigfd_event *event, bool pass)
+/*
+ * [K3] A call begins: the thread's entry, for the first hook to fill; NULL where the call does not
+ * pass, or there is no room. To make and delete an entry a call would add two thirds to the cost.
+ */
+static __always_inline struct sigfd_event *begin(bool pass)
 {
+	static const struct sigfd_event blank;
 	__u32 tid = bpf_get_current_pid_tgid();
-	int err; /* no long: before v6.4 (d7ba4cc900bf) the result's upper half is undefined */
+	struct sigfd_event *entry = bpf_map_lookup_elem(&inflight, &tid);
 
-	if (!pass) {
-		if (!bpf_map_delete_elem(&inflight, &tid)) {
-			COUNT(calls);
-			COUNT(missed);
-		}
-		return;
-	}
-	event->ktime_ns = bpf_ktime_get_ns();
-	err = bpf_map_update_elem(&inflight, &tid, event, BPF_NOEXIST);
-	if (err == -EEXIST) {
+	if (entry && entry->seen) {
 		COUNT(calls);
 		COUNT(missed);
-		err = bpf_map_update_elem(&inflight, &tid, event, BPF_ANY);
+		entry->seen = 0;
 	}
-	if (err) {
+	if (!pass || entry)
+		return pass ? entry : NULL;
+	bpf_map_update_elem(&inflight, &tid, &blank, BPF_NOEXIST);
+	entry = bpf_map_lookup_elem(&inflight, &tid);
+	if (!entry) {
 		COUNT(calls);
 		COUNT(table_full);
 	}
+	return entry;
 }
 
 /*
@@ -181,21 +185,27 @@ static __always_inline void begin(struct sigfd_event *event, bool pass)
 static __always_inline int boundary_enter(int ufd, const void *mask, __u64 sizemask, int flags,
 					  enum sigfd_syscall syscall)
 {
-	struct sigfd_event event = {
-		.sizemask = sizemask,
-		.ufd = ufd,
-		.flags = flags,
-		.syscall = syscall,
-		.seen = SIGFD_ENTER,
-	};
 	bool pass = wanted(flags);
+	__u64 user_mask = 0;
+	struct sigfd_event *entry;
+	int err = 0;
 
 	if (pass)
-		event.user_err =
-			bpf_probe_read_user(&event.user_mask, sizeof(event.user_mask), mask);
+		err = bpf_probe_read_user(&user_mask, sizeof(user_mask), mask);
 	if (settings.hooks == SIGFD_SYSCALL) /* else the kernel's copy decides, at the end */
-		pass = pass && holds_signals(event.user_mask);
-	begin(&event, pass);
+		pass = pass && holds_signals(user_mask);
+	entry = begin(pass);
+	if (entry)
+		*entry = (struct sigfd_event){
+			.ktime_ns = bpf_ktime_get_ns(),
+			.user_mask = user_mask,
+			.sizemask = sizemask,
+			.user_err = err,
+			.ufd = ufd,
+			.flags = flags,
+			.syscall = syscall,
+			.seen = SIGFD_ENTER,
+		};
 	return 0;
 }
 
@@ -240,21 +250,30 @@ static __always_inline bool is_compat_call(void)
 SEC("kprobe/do_signalfd4")
 int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
 {
-	struct sigfd_event event = { .ufd = ufd, .flags = flags, .seen = SIGFD_KPROBE };
+	bool joins = settings.hooks == SIGFD_BOTH && !is_compat_call();
+	bool pass = joins || wanted(flags);
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct sigfd_event *entry;
+	__u64 asked = 0;
 
-	bpf_probe_read_kernel(&event.mask, sizeof(event.mask), mask);
-	if (settings.hooks != SIGFD_BOTH || is_compat_call()) {
-		bool pass = wanted(flags) && holds_signals(event.mask);
-
-		begin(&event, pass);
+	if (pass)
+		bpf_probe_read_kernel(&asked, sizeof(asked), mask);
+	if (!joins) {
+		entry = begin(pass && holds_signals(asked));
+		if (entry)
+			*entry = (struct sigfd_event){
+				.ktime_ns = bpf_ktime_get_ns(),
+				.mask = asked,
+				.ufd = ufd,
+				.flags = flags,
+				.seen = SIGFD_KPROBE,
+			};
 		return 0;
 	}
-	/* Joined to what the boundary saw. No entry: refused there, or lost and counted there. */
+	/* To what the boundary saw. Not in flight: refused there, or lost and counted there. */
 	entry = bpf_map_lookup_elem(&inflight, &tid);
-	if (entry) {
-		entry->mask = event.mask;
+	if (entry && entry->seen) {
+		entry->mask = asked;
 		entry->seen |= SIGFD_KPROBE;
 	}
 	return 0;
@@ -293,7 +312,7 @@ static __always_inline void finish(struct sigfd_event *entry, __u32 tid, int ret
 	if (bpf_ringbuf_output(&events, entry, sizeof(*entry), flags))
 		COUNT(ring_full);
 out:
-	bpf_map_delete_elem(&inflight, &tid);
+	entry->seen = 0;
 }
 
 /*
@@ -306,7 +325,7 @@ int BPF_KRETPROBE(kernel_return, int ret)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct sigfd_event *entry = bpf_map_lookup_elem(&inflight, &tid);
 
-	if (!entry)
+	if (!entry || !entry->seen)
 		return 0;
 	entry->seen |= SIGFD_KRETPROBE;
 	if (!(entry->seen & SIGFD_ENTER)) /* else sys_exit comes yet */
@@ -337,4 +356,18 @@ SEC("tracepoint/syscalls/sys_exit_signalfd4")
 int exit_signalfd4(struct trace_event_raw_sys_exit *ctx)
 {
 	return boundary_exit(ctx->ret);
+}
+
+/*
+ * [K9] A thread ends, and with it its entry. One of another thread that executes a program takes the
+ * number of the main thread (de_thread(), fs/exec.c); its entry waits for a thread of its old number.
+ */
+SEC("raw_tracepoint/sched_process_exit")
+int thread_exit(void *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	begin(false);
+	bpf_map_delete_elem(&inflight, &tid);
+	return 0;
 }

@@ -81,7 +81,7 @@ static struct {
 static struct {
 	struct sigfd_bpf *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *links[6];  /* NULL: hook not attached */
+	struct bpf_link *links[7];  /* one a program of the kernel half; NULL: not attached */
 	struct sigfd_counters base; /* what was counted before the trace began */
 	unsigned long skipped;      /* entries that the kernel had skipped before it began */
 	unsigned long received;     /* events taken from the ring buffer, the marked ones aside */
@@ -1270,6 +1270,8 @@ static bool is_used(const struct bpf_program *prog)
 	const char *event = strstr(section, "syscalls/");
 	char path[128];
 
+	if (!strncmp(section, "raw_", 4)) /* [K9]: with every hook */
+		return true;
 	if (!event)
 		return opt.hooks & SIGFD_PAIR;
 	if (!(opt.hooks & SIGFD_SYSCALL) || section[strlen(section) - 1] == '4')
@@ -1676,15 +1678,20 @@ static void say_losses(void)
 	said = lost;
 }
 
-/* How many entries are left; they go. */
+/* How many calls are in flight; all entries go. */
 static unsigned long clear_inflight(void)
 {
 	int fd = bpf_map__fd(run.skel->maps.inflight);
 	unsigned long n = 0;
 	__u32 key;
 
-	for (; !bpf_map_get_next_key(fd, NULL, &key); n++)
+	while (!bpf_map_get_next_key(fd, NULL, &key)) {
+		struct sigfd_event entry = { 0 };
+
+		bpf_map_lookup_elem(fd, &key, &entry);
 		bpf_map_delete_elem(fd, &key);
+		n += !!entry.seen;
+	}
 	return n;
 }
 

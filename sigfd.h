@@ -23,8 +23,8 @@
 #define SIGFD_COMM_LEN 16
 
 /*
- * Calls that may be in flight at once. Few are, as a call seldom sleeps; but an entry whose return
- * was missed stays until its thread calls again.
+ * Threads alive that have made a call which passed the filters: each keeps its entry, in which a
+ * call is in flight or none, until it ends.
  */
 #define SIGFD_INFLIGHT_MAX 8192
 
@@ -72,7 +72,7 @@ enum sigfd_syscall {
 };
 
 /*
- * One call. Also the in-flight entry while the call runs: the entry hooks fill the first group,
+ * One call. Also the thread's entry while a call is in flight: the entry hooks fill the first group,
  * the return hooks the second, so an entry is complete only with its last hook.
  */
 struct sigfd_event {
@@ -94,7 +94,7 @@ struct sigfd_event {
 	__u32 tid;                 /* thread, in the initial PID namespace */
 	__u32 uid;                 /* real, in the initial user namespace */
 	__s32 ret;                 /* descriptor, or -errno */
-	__u32 seen;                /* enum sigfd_seen, ORed by each hook as it fires */
+	__u32 seen;                /* enum sigfd_seen, ORed by each hook; 0: none in flight */
 	__u32 unused;              /* 0; keeps the size a multiple of 8 */
 	char comm[SIGFD_COMM_LEN]; /* of the thread; any bytes, NUL-terminated and padded */
 };
@@ -124,7 +124,7 @@ struct sigfd_settings {
 struct sigfd_counters {
 	__u64 calls;
 	__u64 ring_full;  /* the reader was too slow */
-	__u64 table_full; /* no room for one more in-flight entry */
+	__u64 table_full; /* no room for one more thread's entry */
 	__u64 missed;     /* the return was not seen, found at the thread's next call */
 };
 
