@@ -457,7 +457,7 @@ live_and_labs='test/live.sh $1; live=$?; test/labs.sh pair alone && exit $live'
 live_in_vm() {
 	local vm=(test/vm.sh --timeout 2400) hooks='pair both'
 	case $1 in
-	default) hooks='pair syscall both' ;;
+	default) hooks='pair syscall both' vm+=(--append syscall.x32=y) ;;
 	arm64) vm+=(--arch arm64 --memory 3072) ;;
 	*) vm+=(--kernel "$1") ;;
 	esac

@@ -19,11 +19,12 @@ usage() {
 	END_USAGE
 }
 
-# A lab that dies, or that ends before its plan, has failed however many lines were ok.
+# A lab that dies, or that ends before its plan, has failed however many lines were ok; so has one
+# for whose end we would wait for ever. (In the foreground, so that ^C reaches it.)
 lab() {
 	local name=$1 line status plan='' before=$failed
 	shift
-	"$@" >"$tmp/tap" 2>"$tmp/err" </dev/null
+	timeout --foreground -k 10 1200 "$@" >"$tmp/tap" 2>"$tmp/err" </dev/null
 	status=$?
 	while IFS= read -r line; do
 		case $line in

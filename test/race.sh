@@ -87,12 +87,18 @@ number_of() {
 	awk "$1 { n++ } END { print n + 0 }" calls
 }
 
+# No mask is made up: each that was used, or that a tracer tells, is one of the two of the lab.
+masks_are_the_two() {
+	local mask='0x0{15}[12]'
+	! grep -vE "^$mask $mask ($mask|null) " calls >others || { head -n 3 others && return 1; }
+}
+
 matches() {
 	jq -en "[inputs] | all($1)" events >/dev/null || { echo "an event is not: $1" && return 1; }
 }
 
 # Whether a change hits the moment is the machine's choice: processors that one thread emulates
-# take turns, and few of these turns fall into a call.
+# take turns, and few of these turns fall into a call. Where none does, nothing can be shown.
 sizes=(2000 8000 40000 150000)
 
 # ---- A thread changes the mask -------------------------------------------------------------------
@@ -101,18 +107,20 @@ boundary_is_wrong() {
 	local n wrong
 	for n in "${sizes[@]}"; do
 		trace_whole syscall flip "$n"
+		masks_are_the_two
 		wrong=$(number_of '$1 != $2')
 		echo "$wrong of $n calls shown with a mask that was not used"
 		((wrong == 0)) || return 0
 	done
-	return 1
+	skip "no change fell into $n calls"
 }
 
 kernel_copy_is_right() {
 	needs_kprobes
 	trace_whole pair flip 20000
-	[[ $(sort -u used | wc -l) == 2 ]] || { echo 'the mask never changed' && return 1; }
+	masks_are_the_two
 	[[ $(number_of '$1 != $2') == 0 ]]
+	[[ $(sort -u used | wc -l) == 2 ]] || skip 'the mask never changed in 20000 calls'
 }
 
 both_are_told_apart() {
@@ -120,13 +128,14 @@ both_are_told_apart() {
 	needs_kprobes
 	for n in "${sizes[@]}"; do
 		trace_whole both flip "$n"
+		masks_are_the_two
 		[[ $(number_of '$1 != $2') == 0 ]]
 		[[ $(number_of '($4 == "true") != ($2 != $3)') == 0 ]]
 		raced=$(number_of '$4 == "true"')
 		echo "$raced of $n calls raced"
 		((raced == 0)) || return 0
 	done
-	return 1
+	skip "no change fell into $n calls"
 }
 
 # ---- A page that BPF can't wait for --------------------------------------------------------------

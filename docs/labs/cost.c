@@ -443,13 +443,17 @@ static void run_on_one_processor(void)
 
 int main(int argc, char **argv)
 {
+	const char *text =
+		"C17 S98 a read of a signalfd takes as many queued signals as it has room for";
 	int rounds = argc > 1 ? atoi(argv[1]) : 15, one_by_one = 0, many = 0;
+	struct rlimit pending;
 
 	if (rounds < 1 || rounds > ROUNDS_MAX) {
 		fprintf(stderr, "usage: cost [ROUNDS], from 1 to %d\n", ROUNDS_MAX);
 		return 2;
 	}
-	alarm(300); /* a lost signal would be waited for for ever */
+	begin_afresh();
+	alarm(300 + rounds); /* a lost signal would be waited for for ever */
 	pid = getpid();
 	usr1 = signals(SIGUSR1, 0);
 	must(pipe2(turn, O_CLOEXEC));
@@ -459,9 +463,13 @@ int main(int argc, char **argv)
 	compare(ASLEEP, rounds, "a thread asks for a signal and sleeps, another sends it");
 	note("the one who takes it slept %ld times for %ld of them", sleeps, wakes);
 
+	must(getrlimit(RLIMIT_SIGPENDING, &pending));
 	for (size_t i = 0; i < WAYS; i++)
 		*(ways[i].at_once > 1 ? &many : &one_by_one) += loses(i);
 	ok(!one_by_one, "C17 S98 no way loses a signal that is taken before the next is sent");
-	ok(!many, "C17 S98 a read of a signalfd takes as many queued signals as it has room for");
+	if (pending.rlim_cur < MANY)
+		skip(text, "RLIMIT_SIGPENDING is below 100");
+	else
+		ok(!many, "%s", text);
 	return done();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
 /*
- * epoll.c: what epoll, poll and select see of a signalfd.
+ * epoll.c: what epoll and poll see of a signalfd; select is in select.c.
  *
  * Before epoll_wait reports an entry, two things happen, and each has its own idea of whose signals
  * are meant:
@@ -18,7 +18,7 @@
  *	   ep_deliver_event).
  *
  * A process of one thread that makes its own instance doesn't notice: both mean its signals. poll
- * and select keep no list: each call asks, as in 2.
+ * keeps no list: each call asks, as in 2.
  *
  * kill has put the entry on the list before it returns, so a wait of 0 ms tells all there is.
  */
@@ -27,10 +27,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/select.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include "lab.h"
 
 static sigset_t accepted; /* HUP and USR1: what the descriptor accepts */
@@ -65,13 +61,6 @@ static int reports(int from)
 	return count == 1 && event.events == EPOLLIN && event.data.fd == fd;
 }
 
-static int is_readable(int descriptor)
-{
-	struct pollfd query = { .fd = descriptor, .events = POLLIN };
-
-	return must(poll(&query, 1, 0)) == 1 && query.revents == POLLIN;
-}
-
 static void send_self(int sig)
 {
 	must(kill(getpid(), sig));
@@ -83,20 +72,6 @@ static void drain(void)
 	while (next_signal(fd))
 		;
 	reports(instance);
-}
-
-static int (*question)(void);
-
-static int answer(void)
-{
-	return question() ? 0 : 2; /* 1 is how must() ends a child */
-}
-
-/* Whether what() holds in a child that inherits the descriptor and the instances. */
-static int holds_in_child(int (*what)(void))
-{
-	question = what;
-	return in_child(answer) == 0;
 }
 
 static void level_and_edge(void)
@@ -149,9 +124,9 @@ static int hears_in_own(void)
 
 static void after_fork(void)
 {
-	ok(holds_in_child(is_deaf_in_inherited),
+	ok(true_in_child(is_deaf_in_inherited),
 	   "S67 an inherited instance reports no signal of the child; poll of the descriptor does");
-	ok(holds_in_child(hears_in_own),
+	ok(true_in_child(hears_in_own),
 	   "S69 an instance that the child makes itself reports the child's signals");
 }
 
@@ -169,7 +144,7 @@ static int hears_by_parent(void)
 static void two_ask(void)
 {
 	send_self(SIGHUP);
-	ok(holds_in_child(finds_nothing),
+	ok(true_in_child(finds_nothing),
 	   "S68 a child's epoll_wait does not report the parent's signals");
 	ok(!reports(instance) && is_readable(fd),
 	   "S68 a child's epoll_wait takes the report away: the parent's is silent on a signal");
@@ -180,33 +155,30 @@ static void two_ask(void)
 	/* Level-triggered, the entry is still on the list: nobody has asked since the report. */
 	while (next_signal(fd))
 		;
-	ok(holds_in_child(hears_by_parent),
+	ok(true_in_child(hears_by_parent),
 	   "S68 an entry that the parent left on the ready list reports a child's own signal");
 	drain();
 }
 
-static void hand_over(int say)
+static int pipes[2]; /* by which a child tells how far it has come */
+
+static int hand_over(void)
 {
 	must(drop(instance));
 	must(add(instance, EPOLLIN));
-	must(write(say, "", 1));
-	pause();
+	must(write(pipes[1], "", 1));
+	return pause();
 }
 
 static void dead_entry(void)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
-	int pipes[2], is_told;
+	int is_told;
 	pid_t pid;
 	char come;
 
 	must(pipe(pipes));
-	pid = must(fork());
-	if (!pid) {
-		alarm(10);
-		hand_over(pipes[1]);
-		_exit(1);
-	}
+	pid = start_child(hand_over);
 	must(read(pipes[0], &come, 1));
 	send_self(SIGHUP);
 	ok(!reports(instance) && is_readable(fd),
@@ -266,100 +238,6 @@ static void between_threads(void)
 	drain();
 }
 
-static int number_of(fd_set ready, int other)
-{
-	return FD_ISSET(fd, &ready) + 2 * FD_ISSET(other, &ready);
-}
-
-static void select_waits(void)
-{
-	struct timeval timeout = { .tv_usec = 10000 };
-	fd_set both, ready;
-	int pipes[2], first, second, size;
-
-	must(pipe(pipes));
-	FD_ZERO(&both);
-	FD_SET(fd, &both);
-	FD_SET(pipes[0], &both);
-	size = pipes[0] + 1;
-
-	send_self(SIGHUP);
-	ready = both;
-	must(select(size, &ready, NULL, NULL, NULL));
-	first = number_of(ready, pipes[0]);
-	must(write(pipes[1], "", 1));
-	ready = both;
-	must(select(size, &ready, NULL, NULL, NULL));
-	second = number_of(ready, pipes[0]);
-	ok(first == 1 && second == 3,
-	   "C45 S72 one select waits for several descriptors, here a signalfd and a pipe");
-
-	drain();
-	FD_CLR(pipes[0], &both);
-	ok(select(size, &both, NULL, NULL, &timeout) == 0,
-	   "C46 S72 select has a timeout of its own: with nothing pending it returns 0");
-	close(pipes[0]);
-	close(pipes[1]);
-}
-
-static volatile sig_atomic_t handled;
-
-static void handle(int sig)
-{
-	handled = sig;
-}
-
-static void pselect_waits(void)
-{
-	struct sigaction action = { .sa_handler = handle };
-	struct timespec libc = { .tv_nsec = 10000000 }, kernel = libc, none = { 0 };
-	struct timeval left = { .tv_usec = 10000 };
-	sigset_t during, after;
-	int is_held, is_interrupted;
-
-	must(select(0, NULL, NULL, NULL, &left));
-	must(pselect(0, NULL, NULL, NULL, &libc, NULL));
-	must(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &kernel, NULL));
-	ok(left.tv_usec == 0 && kernel.tv_nsec == 0 && libc.tv_nsec == 10000000,
-	   "C46 S72 select and pselect6 write back the time left, which libc's pselect hides");
-
-	must(sigaction(SIGUSR2, &action, NULL));
-	must(sigprocmask(SIG_BLOCK, NULL, &during));
-	sigdelset(&during, SIGUSR2);
-	send_self(SIGUSR2);
-	must(select(0, NULL, NULL, NULL, &(struct timeval){ 0 }));
-	is_held = !handled;
-	is_interrupted = pselect(0, NULL, NULL, NULL, &none, &during) < 0 && errno == EINTR;
-	must(sigprocmask(SIG_BLOCK, NULL, &after));
-	ok(is_held && is_interrupted && handled == SIGUSR2 && sigismember(&after, SIGUSR2),
-	   "C46 S72 pselect adds a signal mask for the wait: the handler of a blocked signal runs");
-}
-
-static void beyond_select(void)
-{
-	const char *text =
-		"S72 poll and epoll take a descriptor of FD_SETSIZE or above, an fd_set can't";
-	struct epoll_event event = { .events = EPOLLIN };
-	struct rlimit limit;
-	int high, own;
-
-	must(getrlimit(RLIMIT_NOFILE, &limit));
-	if (limit.rlim_max <= FD_SETSIZE) {
-		skip(text, "RLIMIT_NOFILE leaves no such descriptor");
-		return;
-	}
-	limit.rlim_cur = limit.rlim_max;
-	must(setrlimit(RLIMIT_NOFILE, &limit));
-	high = must(fcntl(fd, F_DUPFD, FD_SETSIZE));
-	own = must(epoll_create1(EPOLL_CLOEXEC));
-	must(epoll_ctl(own, EPOLL_CTL_ADD, high, &event));
-	send_self(SIGHUP);
-	ok(is_readable(high) && epoll_wait(own, &event, 1, 0) == 1, "%s", text);
-	drain();
-	close(high);
-	close(own);
-}
-
 static int exec_new_program(void)
 {
 	char numbers[2][16];
@@ -401,20 +279,24 @@ static int goes_on_in_read(void)
 	return next_signal(fd) == SIGHUP;
 }
 
+static int (*waits)(void);
+
+static int say_and_wait(void)
+{
+	must(write(pipes[1], "", 1));
+	return waits();
+}
+
 /* Stops and continues a child that waits, and then sends the signal that it waits for. */
 static int holds_when_stopped(int (*what)(void))
 {
-	int pipes[2], status;
+	int status;
 	pid_t pid;
 	char come;
 
+	waits = what;
 	must(pipe(pipes));
-	pid = must(fork());
-	if (!pid) {
-		alarm(10);
-		must(write(pipes[1], "", 1));
-		_exit(what() ? 0 : 2);
-	}
+	pid = ask_child(say_and_wait);
 	must(read(pipes[0], &come, 1));
 	must(sleeps_in(pid, ANY_CALL) ? 0 : -1); /* it has said that it comes to its call */
 	must(kill(pid, SIGSTOP));
@@ -432,11 +314,11 @@ int main(int argc, char **argv)
 {
 	if (argc > 2)
 		return new_program(argv);
-	unblock(signals(SIGALRM, 0));
-	alarm(60);
+	begin_afresh();
+	alarm(300); /* a signal that never came would be waited for for ever */
 	accepted = signals(SIGHUP, SIGUSR1, 0);
 	block(signals(SIGHUP, SIGUSR1, SIGUSR2, 0));
-	fd = must(signalfd(-1, &accepted, SFD_NONBLOCK));
+	fd = new_signalfd(accepted, SFD_NONBLOCK);
 	instance = watch(EPOLLIN);
 
 	level_and_edge();
@@ -444,9 +326,6 @@ int main(int argc, char **argv)
 	two_ask();
 	dead_entry();
 	between_threads();
-	select_waits();
-	pselect_waits();
-	beyond_select();
 	ok(in_child(exec_new_program) == 0,
 	   "S73 an entry outlives exec: the new program's epoll_wait reports its signals");
 	ok(holds_when_stopped(is_ended_in_epoll_wait),

@@ -43,7 +43,7 @@
 #define CLOSED 999 /* a descriptor that is not open */
 #define UNKNOWN_FLAG 0x1
 
-static uint64_t asked = 1 << (SIGHUP - 1) | 1 << (SIGINT - 1);
+static uint64_t asked;
 static char *end_of_memory; /* what lies behind it can't be read */
 static bool alone;
 
@@ -113,8 +113,8 @@ static void bad_flags(void)
 {
 	bool right = true;
 
-	for (int bit = 0; bit < 32; bit++) {
-		int flag = 1U << bit;
+	for (int i = 0; i < 32; i++) {
+		int flag = 1U << i;
 		long ret = call(-1, &asked, 8, flag);
 
 		if (flag == SFD_CLOEXEC || flag == SFD_NONBLOCK)
@@ -209,8 +209,10 @@ static void no_file_left(void)
 	char before[32] = "";
 	int fd, status;
 
-	if (!alone)
-		return skip(what, "it would stop others on this system; run as `errors alone`");
+	if (!alone) {
+		skip(what, "it would stop others on this system; run as `errors alone`");
+		return;
+	}
 	fd = must(open(path, O_RDONLY | O_CLOEXEC));
 	must(read(fd, before, sizeof(before) - 1));
 	close(fd);
@@ -282,12 +284,15 @@ static void no_memory_left(void)
 	const char *what = "S16 to create without memory for the file is ENOMEM";
 	int status;
 
-	if (!alone)
-		return skip(what,
-			    "it makes the OOM killer look for somebody; run as `errors alone`");
+	if (!alone) {
+		skip(what, "it makes the OOM killer look for somebody; run as `errors alone`");
+		return;
+	}
 	make_cgroup(cgroup, sizeof(cgroup));
-	if (!*cgroup)
-		return skip(what, "there is no cgroup v2 with a memory controller");
+	if (!*cgroup) {
+		skip(what, "there is no cgroup v2 with a memory controller");
+		return;
+	}
 	status = in_child(without_memory);
 	ok(!status, "%s", what);
 	must(rmdir(cgroup));
@@ -349,8 +354,9 @@ int main(int argc, char **argv)
 	char *memory =
 		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (memory == MAP_FAILED)
-		must(-1);
+	must(memory == MAP_FAILED ? -1 : 0);
+	begin_afresh();
+	asked = bit(SIGHUP) | bit(SIGINT);
 	end_of_memory = memory + page;
 	must(munmap(end_of_memory, page));
 	alone = argc > 1 && !strcmp(argv[1], "alone");

@@ -27,18 +27,6 @@ static int is_empty(int descriptor)
 	return read(descriptor, &info, sizeof(info)) < 0 && errno == EAGAIN;
 }
 
-static int is_readable(void)
-{
-	struct pollfd query = { .fd = fd, .events = POLLIN };
-
-	return must(poll(&query, 1, 0)) == 1 && query.revents == POLLIN;
-}
-
-static uint64_t bit(int sig)
-{
-	return 1ULL << (sig - 1);
-}
-
 static int is_in(sigset_t of, int sig)
 {
 	return sigismember(&of, sig) == 1;
@@ -50,15 +38,6 @@ static sigset_t pending(void)
 
 	must(sigpending(&now));
 	return now;
-}
-
-/* How a child ended whose exit status is this. 1 is no answer: so must() ends one. */
-#define SAID(number) ((number) << 8)
-enum { YES = 2 };
-
-static int yes_if(int holds)
-{
-	return holds ? YES : 0;
 }
 
 static void *call(void *what)
@@ -91,19 +70,19 @@ static int read_own_signal(void)
 		return 0;
 	kill(getpid(), SIGUSR1);
 	kill(getppid(), SIGUSR1);
-	return yes_if(next_signal(fd) == SIGUSR1 && is_empty(fd));
+	return next_signal(fd) == SIGUSR1 && is_empty(fd);
 }
 
 static void after_fork(void)
 {
 	kill(getpid(), SIGHUP);
-	ok(in_child(read_own_signal) == SAID(YES),
+	ok(true_in_child(read_own_signal),
 	   "S55 a child reads its own signals by the inherited descriptor, none of the parent's");
 	ok(next_signal(fd) == SIGHUP && next_signal(fd) == SIGUSR1 && is_empty(fd),
 	   "S55 the parent's signals, pending before the fork or sent later, stay for the parent");
 }
 
-/* What the new program finds, as its exit status: one bit each. */
+/* What the new program finds, as its exit status: one bit each. 1 is how must() ends a child. */
 enum { BLOCKED = 2, PENDING = 4, READ = 8 };
 
 static int new_program(int inherited)
@@ -118,7 +97,7 @@ static int new_program(int inherited)
 
 static int exec_with(int flags)
 {
-	int made = must(signalfd(-1, &accepted, SFD_NONBLOCK | flags));
+	int made = new_signalfd(accepted, SFD_NONBLOCK | flags);
 	char number[16];
 
 	snprintf(number, sizeof(number), "%d", made);
@@ -139,9 +118,9 @@ static int exec_and_close(void)
 
 static void after_exec(void)
 {
-	ok(in_child(exec_and_close) == SAID(BLOCKED + PENDING),
+	ok(WEXITSTATUS(in_child(exec_and_close)) == BLOCKED + PENDING,
 	   "S56 SFD_CLOEXEC: exec closes the descriptor; the signal stays pending and blocked");
-	ok(in_child(exec_and_keep) == SAID(BLOCKED + PENDING + READ),
+	ok(WEXITSTATUS(in_child(exec_and_keep)) == BLOCKED + PENDING + READ,
 	   "S56 by a descriptor kept over exec the new program reads what was pending before");
 }
 
@@ -152,7 +131,7 @@ static int read_one(void)
 
 static int sees_nothing(void)
 {
-	return !is_readable() && is_empty(fd);
+	return !is_readable(fd) && is_empty(fd);
 }
 
 static void between_threads(void)
@@ -168,7 +147,7 @@ static void between_threads(void)
 	pthread_kill(pthread_self(), SIGHUP);
 	ok(in_thread(sees_nothing) == 1,
 	   "S57 S62 of a signal to one thread another's poll tells nothing, its read gives EAGAIN");
-	ok(is_readable() && next_signal(fd) == SIGHUP,
+	ok(is_readable(fd) && next_signal(fd) == SIGHUP,
 	   "S57 S62 a signal to one thread is polled and read by that thread");
 }
 
@@ -210,12 +189,12 @@ static void nothing_queues(void)
 	struct reader first, second;
 	pthread_t threads[2];
 	char signo = 0, other = 0;
-	int pipes[2], blocking = must(signalfd(-1, &accepted, 0)), made;
+	int pipes[2], blocking = new_signalfd(accepted, 0), made;
 
 	must(pipe(pipes));
 	first = second = (struct reader){ .fd = blocking, .say = pipes[1] };
 	threads[0] = start_reader(&first, pipes[0]);
-	made = must(signalfd(-1, &accepted, SFD_NONBLOCK));
+	made = new_signalfd(accepted, SFD_NONBLOCK);
 	ok(sleeps_in(first.tid, SYS_read) && is_empty(made),
 	   "C07 a call of signalfd returns while another thread sleeps in read: it waits for none");
 
@@ -261,38 +240,34 @@ static void transfer(int socket, int *descriptor, int is_sender)
 	}
 }
 
+static int sockets[2];
+
 /* The child makes the descriptor, so that the parent has it from the socket and not by fork. */
-static int send_descriptor(int socket)
+static int send_descriptor(void)
 {
-	sigset_t usr1 = signals(SIGUSR1, 0);
-	int own = must(signalfd(-1, &usr1, SFD_NONBLOCK));
+	int own = new_signalfd(signals(SIGUSR1, 0), SFD_NONBLOCK);
 	char word;
 
 	kill(getpid(), SIGUSR1);
-	transfer(socket, &own, 1);
-	must(read(socket, &word, 1));
-	return yes_if(next_signal(own) == SIGUSR1 && is_empty(own));
+	transfer(sockets[1], &own, 1);
+	must(read(sockets[1], &word, 1));
+	return next_signal(own) == SIGUSR1 && is_empty(own);
 }
 
 static void through_a_socket(void)
 {
-	int sockets[2], received = -1, empty, status;
+	int received = -1, empty;
 	pid_t pid;
 
 	must(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
-	pid = must(fork());
-	if (!pid) {
-		alarm(10);
-		_exit(send_descriptor(sockets[1]));
-	}
+	pid = ask_child(send_descriptor);
 	transfer(sockets[0], &received, 0);
 	empty = is_empty(received);
 	kill(getpid(), SIGUSR1);
 	ok(empty && kernel_set(received) == bit(SIGUSR1) && next_signal(received) == SIGUSR1,
 	   "S58 who gets a descriptor by SCM_RIGHTS reads its own signals, with the sender's set");
 	must(write(sockets[0], "", 1));
-	must(waitpid(pid, &status, 0));
-	ok(status == SAID(YES), "S58 the signals of the sender stay with the sender");
+	ok(end_of(pid) == 0, "S58 the signals of the sender stay with the sender");
 	close(received);
 	close(sockets[0]);
 	close(sockets[1]);
@@ -300,7 +275,7 @@ static void through_a_socket(void)
 
 static void two_descriptors(void)
 {
-	int other = must(signalfd(-1, &accepted, SFD_NONBLOCK));
+	int other = new_signalfd(accepted, SFD_NONBLOCK);
 	sigset_t usr2 = signals(SIGUSR2, 0);
 	struct pollfd both[] = {
 		{ .fd = fd, .events = POLLIN },
@@ -348,30 +323,29 @@ static void after_close(void)
 	must(sigprocmask(SIG_BLOCK, NULL, &blocked));
 	ok(is_in(pending(), SIGHUP) && is_in(blocked, SIGHUP),
 	   "S61 close of the descriptor leaves its signals pending and blocked");
-	fd = must(signalfd(-1, &accepted, SFD_NONBLOCK));
+	fd = new_signalfd(accepted, SFD_NONBLOCK);
 	must(next_signal(fd) == SIGHUP ? 0 : -1);
 }
 
 static int shows_the_set(void)
 {
-	return yes_if(kernel_set(fd) == (bit(SIGHUP) | bit(SIGUSR1)));
+	return kernel_set(fd) == (bit(SIGHUP) | bit(SIGUSR1));
 }
 
 static void one_set_for_all(void)
 {
-	ok(in_child(shows_the_set) == SAID(YES),
-	   "S63 a child finds the parent's set in its fdinfo");
+	ok(true_in_child(shows_the_set), "S63 a child finds the parent's set in its fdinfo");
 }
 
 int main(int argc, char **argv)
 {
 	if (argc > 1)
 		return new_program(atoi(argv[1]));
-	unblock(signals(SIGALRM, 0));
-	alarm(60); /* where a signal never came, this lab would wait for it */
+	begin_afresh();
+	alarm(300); /* where a signal never came, this lab would wait for it */
 	accepted = signals(SIGHUP, SIGUSR1, 0);
 	block(signals(SIGHUP, SIGUSR1, SIGUSR2, 0));
-	fd = must(signalfd(-1, &accepted, SFD_NONBLOCK));
+	fd = new_signalfd(accepted, SFD_NONBLOCK);
 
 	after_fork();
 	after_exec();
