@@ -41,7 +41,7 @@ LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib)
 LIBS_STATIC = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib)
 
 .DELETE_ON_ERROR:
-.PHONY: all static programs check lint install uninstall clean help
+.PHONY: all static programs check lint bench install uninstall clean help
 
 all: sigfd
 
@@ -115,6 +115,10 @@ check: sigfd
 lint: $(O)/sigfd.skel.h
 	./test.sh --lint
 
+# For an otherwise idle machine; BENCH=--help tells the options.
+bench: all static programs
+	test/bench.sh $(BENCH)
+
 install: sigfd
 	install -D -m 755 sigfd $(DESTDIR)$(PREFIX)/sbin/sigfd
 	install -D -m 644 docs/sigfd.8 $(DESTDIR)$(PREFIX)/share/man/man8/sigfd.8
@@ -134,6 +138,7 @@ help:
 	@echo "make programs   what the tests trace, in test/bin, and the labs, in $(O)/labs"
 	@echo "make check      the tests                     (./test.sh --help)"
 	@echo "make lint       every static check"
+	@echo "make bench      what a call costs, beside other tracers   (BENCH='--install --write')"
 	@echo "make install    the program, its man page and bash completion   (PREFIX= DESTDIR=)"
 	@echo "make uninstall  takes them away again"
 	@echo "make clean      removes what was built"

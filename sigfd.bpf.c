@@ -359,8 +359,8 @@ int exit_signalfd4(struct trace_event_raw_sys_exit *ctx)
 }
 
 /*
- * [K9] A thread ends, and with it its entry. One of another thread that executes a program takes the
- * number of the main thread (de_thread(), fs/exec.c); its entry waits for a thread of its old number.
+ * [K9] A thread ends, and with it its entry. A thread that executes a program takes the number of
+ * the main thread (de_thread(), fs/exec.c@v6.12); its entry waits for a thread of its old number.
  */
 SEC("raw_tracepoint/sched_process_exit")
 int thread_exit(void *ctx)

@@ -478,7 +478,7 @@ static const char *flags_text(unsigned flags, const char *prefix, const char *ga
 	return text;
 }
 
-/* Local, or for JSON in UTC and with the date. Made once a second: it is half of a record's cost. */
+/* Local, or for JSON in UTC and with the date. Made once a second: half of a record's cost. */
 static void put_time(__u64 ktime_ns)
 {
 	static time_t made_for = -1;

@@ -72,8 +72,8 @@ enum sigfd_syscall {
 };
 
 /*
- * One call. Also the thread's entry while a call is in flight: the entry hooks fill the first group,
- * the return hooks the second, so an entry is complete only with its last hook.
+ * One call. Also the thread's entry while a call is in flight: the entry hooks fill the first
+ * group, the return hooks the second, so an entry is complete only with its last hook.
  */
 struct sigfd_event {
 	/* Written on the way in. */
