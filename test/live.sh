@@ -622,19 +622,27 @@ stale_to_the_end() {
 	equal 'lines' 5 "$(wc -l <out)"
 }
 
+# How often the kernel has skipped the hook on the way out, as v7.3 may; 0 where it never does.
+skipped_returns() {
+	PATH=$PATH:/usr/sbin bpftool prog show -j |
+		jq '[.[] | select((.name // "") | startswith("exit_signalfd")).recursion_misses] | add // 0'
+}
+
 # More threads sleep in do_signalfd4 at once than there are kretprobe instances.
 return_missed() {
+	local unseen
 	demand a "$bin/burst" -gp -w -t 60
 	start -j -p "${pid[a]}"
 	burst a 1
 	burst a 1
+	unseen=$(skipped_returns)
 	stop
 	adds_up 120
 	equal 'lines' "$shown" "$(wc -l <out)"
 	equal 'lost in another way' 0 $((full + table))
-	# The boundary sees the end, unless the kernel skips its hooks too, as v7.3 may: sigfd(8), LIMITS.
-	[[ $hook == pair ]] || ((skipped)) ||
-		equal 'return missed, where the boundary sees the end' 0 "$missed"
+	# The boundary sees the end, unless the kernel skips its hook there: sigfd(8), LIMITS.
+	[[ $hook == pair ]] || ((missed <= unseen)) ||
+		{ echo "return missed: $missed; the kernel skipped $unseen" && return 1; }
 	[[ $hook != pair ]] || ((missed > 0))
 }
 
