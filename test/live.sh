@@ -309,7 +309,7 @@ program_matches_strace() {
 # ---- 4: filters ----------------------------------------------------------------------------------
 
 filter_pid() {
-	demand a "$bin/burst" -gp -t 2
+	demand a "$bin/burst" -gpl -t 2
 	demand b "$bin/burst" -gp
 	start -j -p "${pid[a]}"
 	burst a 23
@@ -319,7 +319,7 @@ filter_pid() {
 }
 
 filter_tid() {
-	demand a "$bin/burst" -gp -t 3
+	demand a "$bin/burst" -gpl -t 3
 	burst a 1 # by now all threads are there
 	tid=$(numbers_in "/proc/${pid[a]}/task" | tail -n 1)
 	start -j -t "$tid"

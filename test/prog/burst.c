@@ -6,6 +6,7 @@
  *	-x N    and N, among them, that fail
  *	-m      those that fail bear the mark of sigfd's start-up call
  *	-t N    threads (1: the main thread only)
+ *	-l      never two calls at once: Linux 7.3 may skip a tracer's hooks for one of them
  *	-o      each call in a thread of its own, one after the other
  *	-f      all in a child by fork, without exec
  *	-g      wait for lines on standard input, each the N of one more round
@@ -30,12 +31,13 @@
 #include "../../sigfd.h"
 
 static long good = 23, bad, threads = 1;
-static bool own_thread, in_child, on_demand, print, quit;
+static bool own_thread, one_by_one, in_child, on_demand, print, quit;
 static uint64_t mask = 1;
 static unsigned bad_flags = 1;
 static atomic_long made;
 static volatile sig_atomic_t stop;
 static pthread_barrier_t barrier;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
 static void on_term(int sig)
 {
@@ -44,8 +46,13 @@ static void on_term(int sig)
 
 static void *call(void *fails)
 {
-	long fd = syscall(SYS_signalfd4, -1, &mask, 8, fails ? bad_flags : 0);
+	long fd;
 
+	if (one_by_one)
+		pthread_mutex_lock(&turn);
+	fd = syscall(SYS_signalfd4, -1, &mask, 8, fails ? bad_flags : 0);
+	if (one_by_one)
+		pthread_mutex_unlock(&turn);
 	if ((fd < 0) != !!fails) {
 		perror("signalfd4");
 		exit(1);
@@ -129,7 +136,7 @@ int main(int argc, char **argv)
 {
 	int c, status = 0;
 
-	while ((c = getopt(argc, argv, "n:x:mt:ofgpws:c:")) != -1) {
+	while ((c = getopt(argc, argv, "n:x:mt:lofgpws:c:")) != -1) {
 		switch (c) {
 		case 'n':
 			good = atol(optarg);
@@ -142,6 +149,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			threads = atol(optarg);
+			break;
+		case 'l':
+			one_by_one = true;
 			break;
 		case 'o':
 			own_thread = true;
