@@ -127,16 +127,26 @@ static __always_inline bool has_comm(void)
 	return true;
 }
 
+/*
+ * A thread of another number than was asked for: no call of it passes, so it has no entry, and each
+ * hook can leave it alone at once. Not so before the trace is open: the start-up call is of such one.
+ */
+static __always_inline bool is_other_thread(void)
+{
+	__u64 id;
+
+	if (phase != SIGFD_OPEN || (!settings.tgid && !settings.tid))
+		return false;
+	id = bpf_get_current_pid_tgid();
+	return (settings.tgid && settings.tgid != id >> 32) ||
+	       (settings.tid && settings.tid != (__u32)id);
+}
+
+/* What else was asked for may hold for one call of a thread, and not for the next. */
 static __always_inline bool wanted(int flags)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
 	if (phase != SIGFD_OPEN || flags == SIGFD_MARK_FLAGS)
 		return phase == SIGFD_PROOF && flags == SIGFD_MARK_FLAGS;
-	if (settings.tgid && settings.tgid != id >> 32)
-		return false;
-	if (settings.tid && settings.tid != (__u32)id)
-		return false;
 	if (settings.by_uid && settings.uid != (__u32)bpf_get_current_uid_gid())
 		return false;
 	if (settings.by_comm && !has_comm())
@@ -185,11 +195,14 @@ static __always_inline struct sigfd_event *begin(bool pass)
 static __always_inline int boundary_enter(int ufd, const void *mask, __u64 sizemask, int flags,
 					  enum sigfd_syscall syscall)
 {
-	bool pass = wanted(flags);
-	__u64 user_mask = 0;
 	struct sigfd_event *entry;
+	__u64 user_mask = 0;
+	bool pass;
 	int err = 0;
 
+	if (is_other_thread())
+		return 0;
+	pass = wanted(flags);
 	if (pass)
 		err = bpf_probe_read_user(&user_mask, sizeof(user_mask), mask);
 	if (settings.hooks == SIGFD_SYSCALL) /* else the kernel's copy decides, at the end */
@@ -250,12 +263,15 @@ static __always_inline bool is_compat_call(void)
 SEC("kprobe/do_signalfd4")
 int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
 {
-	bool joins = settings.hooks == SIGFD_BOTH && !is_compat_call();
-	bool pass = joins || wanted(flags);
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct sigfd_event *entry;
 	__u64 asked = 0;
+	bool joins, pass;
 
+	if (is_other_thread())
+		return 0;
+	joins = settings.hooks == SIGFD_BOTH && !is_compat_call();
+	pass = joins || wanted(flags);
 	if (pass)
 		bpf_probe_read_kernel(&asked, sizeof(asked), mask);
 	if (!joins) {
@@ -323,7 +339,7 @@ SEC("kretprobe/do_signalfd4")
 int BPF_KRETPROBE(kernel_return, int ret)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct sigfd_event *entry = bpf_map_lookup_elem(&inflight, &tid);
+	struct sigfd_event *entry = is_other_thread() ? NULL : bpf_map_lookup_elem(&inflight, &tid);
 
 	if (!entry || !entry->seen)
 		return 0;
@@ -337,7 +353,7 @@ int BPF_KRETPROBE(kernel_return, int ret)
 static __always_inline int boundary_exit(int ret)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct sigfd_event *entry = bpf_map_lookup_elem(&inflight, &tid);
+	struct sigfd_event *entry = is_other_thread() ? NULL : bpf_map_lookup_elem(&inflight, &tid);
 
 	if (entry && entry->seen & SIGFD_ENTER) {
 		entry->seen |= SIGFD_EXIT;
