@@ -20,11 +20,12 @@ work='' tracer='' stats=''
 
 usage() {
 	cat <<-'END'
-	usage: test/bench.sh [OPTION...] [boundary] [pair]
+	usage: test/bench.sh [OPTION...] [boundary] [pair] [instructions]
 
-	Measures what a signalfd call costs under sigfd and other tracers, as root: at the system
-	call's boundary on this machine, and by kprobes in a virtual machine; prints tables in
-	Markdown. The figures are kept in build/bench. Leave the machine alone meanwhile.
+	Measures what a signalfd call costs under sigfd and other tracers, as root: the time at the
+	system call's boundary on this machine, the time by kprobes in a virtual machine, and the
+	instructions by both, counted in one; prints tables in Markdown. The figures are kept in
+	build/bench. Leave the machine alone meanwhile.
 
 	  --install    first get the other tracers, with apt
 	  --rounds N   runs for each figure (7)
@@ -54,13 +55,13 @@ parse_options() {
 		--tables) action=tables ;;
 		--write) write=yes ;;
 		--here) (($# > 1)) && shift && measure_here=$1 ;; # for ourselves, in the machine
-		boundary | pair) places+=("$1") ;;
+		boundary | pair | instructions) places+=("$1") ;;
 		--help | -h) usage && exit ;;
 		*) usage >&2 && exit 2 ;;
 		esac
 		shift
 	done
-	((${#places[@]})) || places=(boundary pair)
+	((${#places[@]})) || places=(boundary pair instructions)
 	[[ "$rounds$calls" =~ ^[0-9]+$ ]] || die "--rounds and --calls want whole numbers"
 }
 
@@ -496,6 +497,31 @@ measure() {
 	rates bpftrace
 }
 
+# In a machine whose clock goes on by a nanosecond with each instruction, so that the processor time
+# of the calling thread is the number of its instructions, the same in each run but for interrupts.
+measure_instructions() {
+	local subject fast=5000
+	((calls == 0)) || fast=$calls
+	prepare
+	for hook in pair syscall; do
+		write_bpftrace_script
+		new_runs
+		spins "$rounds" -n "$fast"
+		# shellcheck disable=SC2046
+		put none "$hook" $(column 3)
+		for subject in bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace; do
+			say "$hook: the instructions of a call under $subject"
+			[[ $subject != bpftrace ]] || is_here bpftrace || continue
+			new_runs
+			start "$subject"
+			spins "$rounds" -n "$fast"
+			stop
+			# shellcheck disable=SC2046
+			put "$subject" "$hook" $(column 3)
+		done
+	done
+}
+
 # ---- Tables and chart ---------------------------------------------------------------------------
 
 # What each table begins with: the data of both places, and how figures are written.
@@ -536,13 +562,13 @@ prelude='
 	}
 '
 
-# report PROGRAM: over what has been measured.
+# report PROGRAM [PLACE]: over what has been measured: there, or else in both by the clock.
 report() {
-	local program=$1 files=()
-	for place in boundary pair; do
+	local program=$1 place files=()
+	for place in ${2-boundary pair}; do
 		[[ ! -e $data/$place.tsv ]] || files+=("$data/$place.tsv")
 	done
-	((${#files[@]})) || die "nothing has been measured yet"
+	((${#files[@]})) || { echo "Not measured." && return; }
 	awk "$prelude $program" "${files[@]}"
 }
 
@@ -663,6 +689,25 @@ table_growth() {
 }
 
 # shellcheck disable=SC2016
+table_instructions() {
+	report '
+	function cell(s, hook, n) {
+		n = v[place, s, hook]
+		return sprintf("%.0f | %.0f | %s", n, n - v[place, "none", hook],
+			per(n, v[place, "bare", hook]))
+	}
+	END {
+		place = "boundary" # the only one in this file
+		print "| | pair | added | whole / empty | boundary | added | whole / empty |"
+		print "|---|--:|--:|--:|--:|--:|--:|"
+		n = split("none bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace", subject, " ")
+		for (i = 1; i <= n; i++) if (has(subject[i], "pair"))
+			print "| " label(subject[i]) " | " cell(subject[i], "pair") " | " \
+				cell(subject[i], "syscall") " |"
+	}' instructions
+}
+
+# shellcheck disable=SC2016
 table_goals() {
 	report '
 	function goal(text, is, limit) {
@@ -742,11 +787,14 @@ draw_chart() {
 	}'
 }
 
-tables=(machine goals "cost pair" "cost boundary" start programs rates growth)
+tables=(machine goals "cost pair" "cost boundary" instructions start programs rates growth)
 
 # Of each "<!-- bench: NAME -->" in the page, what follows until "<!-- /bench -->" is replaced.
 write_page() {
-	local table new=$data/page.new
+	local place table new=$data/page.new
+	for place in boundary pair instructions; do
+		[[ -e $data/$place.tsv ]] || die "no figures for '$place' in $data: measure it first"
+	done
 	for table in "${tables[@]}"; do
 		# shellcheck disable=SC2086 # a name, and what it may take
 		table_$table >"$data/table"
@@ -777,7 +825,10 @@ print_tables() {
 # the second would be counted to the caller on the first.
 measure_place() {
 	local run=(test/bench.sh --rounds "$rounds" --calls "$calls" --here "$1")
-	if [[ $1 == pair ]]; then
+	if [[ $1 == instructions ]]; then
+		VM_QEMU="-icount shift=0,sleep=off" \
+			test/vm.sh --cpus 1 --memory 2048 --timeout 3600 -- "${run[@]}"
+	elif [[ $1 == pair ]]; then
 		VM_ACCEL=${VM_ACCEL:-tcg,thread=multi} test/vm.sh --memory 2048 --timeout 3600 -- \
 			"${run[@]}"
 	else
@@ -789,7 +840,10 @@ measure_place() {
 main() {
 	local place
 	parse_options "$@"
-	[[ -z $measure_here ]] || { measure "$measure_here"; exit; }
+	case $measure_here in
+	instructions) measure_instructions && exit ;;
+	?*) measure "$measure_here" && exit ;;
+	esac
 	mkdir -p "$data"
 	if [[ $action == measure ]]; then
 		for place in "${places[@]}"; do

@@ -39,7 +39,8 @@ usage() {
 	  --fetch           only download the kernel, and boot nothing
 
 	Exits 125 when the machine could not run or died, 2 when misused.
-	Downloads are kept in $SIGFD_CACHE, or .cache in the tree.
+	Downloads are kept in $SIGFD_CACHE, or .cache in the tree. $VM_ACCEL is what
+	QEMU's -accel is given, $VM_QEMU more words for its command line.
 	END
 }
 
@@ -334,7 +335,7 @@ port_device() {
 # kernel relies on when it patches its own code, as it does for each probe: 7.3
 # panicked after 14 seconds of attaching in a loop, and not once in 100 rounds so.
 build_qemu() {
-	local i arguments="quiet panic=-1 mitigations=off"
+	local i more arguments="quiet panic=-1 mitigations=off"
 	qemu=("$emulator" -nodefaults -no-user-config -display none -no-reboot
 		-accel "${VM_ACCEL:-tcg,thread=single}" -smp "$cpus" -m "$memory"
 		-kernel "$kernel/image" -initrd "$work/initramfs.cpio" -device virtio-serial-pci)
@@ -351,6 +352,8 @@ build_qemu() {
 		;;
 	esac
 	qemu+=(-append "$arguments $append")
+	read -ra more <<<"${VM_QEMU-}"
+	qemu+=("${more[@]}")
 	folder_device root "$root" ,readonly=on
 	[[ $root == / ]] || folder_device tree "$tree" ,readonly=on
 	for i in "${!shares[@]}"; do
