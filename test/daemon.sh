@@ -4,13 +4,12 @@
 
 # shellcheck disable=SC2016 # other shells have variables too
 
-set -uo pipefail
-shopt -s inherit_errexit
-
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=test/tap.sh
+source "$here/tap.sh" || exit
+prefix='C40 '
 bin=$(realpath -- "${BIN:-$here/../build/labs}")
-patience=60 # seconds until what does not happen is a failure; TCG is slow
-count=0 failed=0 daemon='' under=()
+daemon='' under=()
 SIGINT=2 SIGPIPE=13 SIGTERM=15 SIGCHLD=$(kill -l CHLD)
 
 usage() {
@@ -22,62 +21,24 @@ usage() {
 	END
 }
 
-# ---- Running a test ------------------------------------------------------------------------------
+# ---- Words that tests are made of ----------------------------------------------------------------
 
-# A test is a function, in a folder and a shell of its own. It fails with its first command that
-# fails, and then what the daemon printed is told.
-tap() {
-	local name="C40 $1" status=0
-	shift
-	mkdir "$tmp/$((count += 1))"
-	(
-		set -eE
-		trap 'echo "failed in line $LINENO: $BASH_COMMAND"' ERR
-		trap end_daemon EXIT
-		cd "$tmp/$count"
-		"$@"
-	) >"$tmp/$count/said" 2>&1 </dev/null
-	status=$?
-	case $status in
-	0) echo "ok $count - $name" ;;
-	77) echo "ok $count - $name # SKIP $(tail -n 1 "$tmp/$count/said")" ;;
-	*) failed=$((failed + 1)) && echo "not ok $count - $name" &&
-		(cd "$tmp/$count" && tail -v -n 20 said log errors 2>/dev/null) | sed 's/^/# /' ;;
-	esac
-	rm -rf "${tmp:?}/$count"
-}
-
-# What a test that failed has left running; what runs in its folder is its own.
-end_daemon() {
+# The workers are not this shell's jobs. What runs in the test's folder is the test's own.
+clean_up() {
 	local pid
-	[[ -z $daemon ]] || for pid in "$daemon" $(workers); do
+	end_jobs
+	[[ -z $daemon ]] || for pid in $(workers); do
 		[[ $(readlink "/proc/$pid/cwd") != "$PWD" ]] || kill -KILL "$pid"
 	done
 }
-
-skip() {
-	echo "$*"
-	exit 77
-}
-
-# ---- Words that tests are made of ----------------------------------------------------------------
 
 # start NUMBER COMMAND...: the daemon, with so many workers configured.
 start() {
 	echo "$1" >config
 	shift
-	"${under[@]}" "$bin/daemon" config "$@" >log 2>errors &
+	"${under[@]}" "$bin/daemon" config "$@" >log 2>err &
 	daemon=$!
-	await logged 1 'configuration: .*'
-}
-
-# await COMMAND...: until it succeeds.
-await() {
-	local last=$((SECONDS + patience))
-	until "$@"; do
-		((SECONDS < last)) || { echo "not in $patience seconds: $*" && return 1; }
-		sleep 0.02
-	done
+	wait_until logged 1 'configuration: .*'
 }
 
 # logged NUMBER REGEX: are there so many such lines?
@@ -109,7 +70,7 @@ is_gone() {
 # The daemon ends, with status 0, and no worker is left.
 ends_in_order() {
 	local worker
-	await is_gone "$daemon"
+	wait_until is_gone "$daemon"
 	wait "$daemon"
 	for worker in $(workers); do
 		is_gone "$worker"
@@ -123,8 +84,8 @@ takes_hup() {
 	start 0 sleep 600
 	echo 2 >config
 	kill -HUP "$daemon"
-	await logged 1 'configuration: 2 workers'
-	await logged 2 'worker [0-9]+ started'
+	wait_until logged 1 'configuration: 2 workers'
+	wait_until logged 2 'worker [0-9]+ started'
 	kill -TERM "$daemon"
 	ends_in_order
 }
@@ -136,15 +97,15 @@ reaps_all() {
 	mkfifo fifo
 	exec 3<>fifo
 	start 5 sh -c 'exec 3>&- <fifo; echo ready; read -r line' 3>&-
-	await logged 5 ready
+	wait_until logged 5 ready
 	kill -STOP "$daemon"
-	await is_in_state T "$daemon"
+	wait_until is_in_state T "$daemon"
 	exec 3>&-
 	for worker in $(workers); do
-		await is_in_state Z "$worker"
+		wait_until is_in_state Z "$worker"
 	done
 	kill -CONT "$daemon"
-	await logged 5 'worker [0-9]+ ended with status .*'
+	wait_until logged 5 'worker [0-9]+ ended with status .*'
 	for worker in $(workers); do
 		is_gone "$worker"
 	done
@@ -158,7 +119,7 @@ frees_worker() {
 	local blocked ignored
 	under=(env --default-signal=PIPE)
 	start 1 sh -c 'cat /proc/self/status; ls -l /proc/self/fd; echo done'
-	await logged 1 'done'
+	wait_until logged 1 'done'
 	kill -TERM "$daemon"
 	ends_in_order
 	blocked=$(grep ^SigBlk /proc/self/status)
@@ -199,7 +160,7 @@ keeps_term() {
 reaps_though_ignored() {
 	under=(env --ignore-signal=CHLD)
 	start 2 true
-	await logged 2 'worker [0-9]+ ended with status 0'
+	wait_until logged 2 'worker [0-9]+ ended with status 0'
 	kill -TERM "$daemon"
 	ends_in_order
 }
@@ -221,8 +182,8 @@ leaves_nothing() {
 	start 1 sh -c 'echo ready; exec sleep 600'
 	echo 2 >config
 	kill -HUP "$daemon"
-	await logged 2 'worker [0-9]+ started'
-	await logged 2 ready
+	wait_until logged 2 'worker [0-9]+ started'
+	wait_until logged 2 ready
 	kill -TERM "$daemon"
 	ends_in_order
 	cat "checked.$daemon"
@@ -234,8 +195,6 @@ if (($#)); then
 	usage >&2
 	exit 2
 fi
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
 tap 'SIGHUP is taken in the loop, and the configuration read again' takes_hup
 tap 'five workers that end at once are one SIGCHLD, and all are reaped' reaps_all
 tap "a worker starts with no signal blocked by the daemon and without its descriptors" frees_worker
@@ -245,5 +204,4 @@ tap 'SIGTERM that comes while SIGHUP is handled is taken after it' keeps_term
 tap 'SIGCHLD is taken, though the daemon was started with SIGCHLD ignored' reaps_though_ignored
 tap 'SIGTERM ends the daemon as process 1 of a PID namespace too' ends_as_init
 tap 'no memory and no descriptor is left at the end, says valgrind' leaves_nothing
-echo "1..$count"
-((failed == 0))
+end_tap

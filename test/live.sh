@@ -4,14 +4,12 @@
 
 # shellcheck disable=SC2016 # jq has variables too
 
-set -uo pipefail
-shopt -s inherit_errexit
-
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=test/tap.sh
+source "$here/tap.sh" || exit
 sigfd=$(realpath -- "${SIGFD:-$here/../sigfd}")
 bin=$here/bin
-patience=60 # seconds until a thing that does not happen is a failure; TCG is slow
-count=0 failed=0 prefix='' only='' hooks=() hook=''
+hooks=() hook=''
 
 usage() {
 	cat <<-'END'
@@ -23,66 +21,12 @@ usage() {
 	END
 }
 
-# ---- Running a test ------------------------------------------------------------------------------
-
-# A test is a function. It fails with its first command that fails, and what it prints is the
-# diagnosis; `skip` ends it otherwise. It runs in a folder and a shell of its own.
-tap() {
-	local name="${prefix:+$prefix }$1" status=0
-	shift
-	[[ $name =~ $only ]] || return 0
-	mkdir "$tmp/$((count += 1))"
-	(
-		set -eE
-		trap 'echo "failed in line $LINENO: $BASH_COMMAND"' ERR
-		trap cleanup EXIT
-		cd "$tmp/$count"
-		"$@"
-	) >"$tmp/$count/said" 2>&1 </dev/null
-	status=$?
-	case $status in
-	0) echo "ok $count - $name" ;;
-	77) echo "ok $count - $name # SKIP $(tail -n 1 "$tmp/$count/said")" ;;
-	*) not_ok "$name" ;;
-	esac
-	rm -rf "${tmp:?}/$count"
-}
-
-not_ok() {
-	failed=$((failed + 1))
-	echo "not ok $count - $1"
-	(cd "$tmp/$count" && tail -n 20 said && tail -v -n 4 err out 2>/dev/null) |
-		cut -c 1-300 | cat -v | sed 's/^/# /'
-}
-
-skip() {
-	echo "$*"
-	exit 77
-}
-
-# What the test has left running or made; called as its shell ends.
-cleanup() {
-	local pid
-	for pid in $(jobs -p); do
-		kill -KILL "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
-	[[ -z ${cgroup-} ]] || rmdir "$cgroup/below" "$cgroup" || true
-	[[ -z ${switched_off-} ]] || echo 1 >"$switched_off"
-}
-
 # ---- Words that tests are made of ----------------------------------------------------------------
 
-wait_until() {
-	local end=$((SECONDS + patience))
-	until "$@"; do
-		((SECONDS < end)) || { echo "waited in vain until: $*" && return 1; }
-		sleep 0.02
-	done
-}
-
-equal() {
-	[[ $2 == "$3" ]] || { echo "$1: want '$2', got '$3'" && return 1; }
+clean_up() {
+	end_jobs
+	[[ -z ${cgroup-} ]] || rmdir "$cgroup/below" "$cgroup" || true
+	[[ -z ${switched_off-} ]] || echo 1 >"$switched_off"
 }
 
 numbers_in() {
@@ -183,7 +127,7 @@ one_error() {
 
 # One run serves several tests.
 trace_calls() {
-	local shared=$tmp/calls.$hook
+	local shared=$work/calls.$hook
 	if [[ ! -e $shared/err ]]; then
 		mkdir -p "$shared"
 		run -j -- "$bin/calls" truth
@@ -293,7 +237,7 @@ calls_match_strace() {
 # ---- 3: real programs ----------------------------------------------------------------------------
 
 program_matches_strace() {
-	local shared=$tmp/strace.$1
+	local shared=$work/strace.$1
 	type -P "$1" >/dev/null || skip "no $1 here"
 	shift
 	[[ -e $shared ]] || { strace_says "$@" && cp strace "$shared"; }
@@ -1017,20 +961,17 @@ main() {
 		esac
 		shift
 	done
+	[[ -z $prefix ]] || prefix+=' '
 	((${#hooks[@]})) || { usage >&2 && exit 2; }
 	[[ $EUID == 0 ]] || { echo 'live.sh: only root can trace' >&2 && exit 2; }
 	[[ -x $bin/burst ]] || { echo "live.sh: no test/bin/burst; run: make programs" >&2 && exit 2; }
-	tmp=$(mktemp -d)
-	trap 'rm -rf "$tmp"' EXIT
-	chmod 755 "$tmp"
 	export LC_ALL=C.UTF-8
 	echo 'TAP version 13'
 	for hook in "${hooks[@]}"; do
 		test_hook "$hook"
 	done
 	test_rest
-	echo "1..$count"
-	((failed == 0))
+	end_tap
 }
 
 [[ ${BASH_SOURCE[0]} != "$0" ]] || main "$@"

@@ -4,14 +4,13 @@
 
 # shellcheck disable=SC2016 # awk and jq have variables too
 
-set -uo pipefail
-shopt -s inherit_errexit
-
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=test/tap.sh
+source "$here/tap.sh" || exit
 sigfd=$(realpath -- "${SIGFD:-$here/../sigfd}")
 race=$here/../build/labs/race
 patience=300 # seconds for a run of 150,000 calls; TCG is slow
-count=0 failed=0 kprobes=no
+kprobes=no
 
 usage() {
 	cat <<-'END'
@@ -24,40 +23,16 @@ usage() {
 	END
 }
 
-# ---- Running a test ------------------------------------------------------------------------------
+# ---- Words that tests are made of ----------------------------------------------------------------
 
-# A test is a function. It fails with its first command that fails; what it prints, is told.
-tap() {
-	local name=$1 status=0 result=ok
-	shift
-	mkdir "$tmp/$((count += 1))"
-	(
-		set -eE
-		trap 'echo "failed in line $LINENO: $BASH_COMMAND"' ERR
-		cd "$tmp/$count"
-		"$@"
-	) >"$tmp/$count/said" 2>&1 </dev/null
-	status=$?
-	((status == 0 || status == 77)) || { result='not ok' && ((failed += 1)); }
-	if ((status == 77)); then
-		echo "ok $count - $name # SKIP $(tail -n 1 "$tmp/$count/said")"
-	else
-		echo "$result $count - $name"
-		sed 's/^/# /' "$tmp/$count/said"
-	fi
-	rm -rf "${tmp:?}/$count"
-}
-
-skip() {
-	echo "$*"
-	exit 77
+# Of a test that holds too, how clearly it does.
+note() {
+	echo "# $*" >&3
 }
 
 needs_kprobes() {
 	[[ $kprobes == yes ]] || skip 'needs the hook pair'
 }
-
-# ---- Words that tests are made of ----------------------------------------------------------------
 
 # Traces a mode of the lab: its events in `events`; in `calls` a line for each, in their order: the
 # set that was used, as the lab saw it; and mask, user_mask and raced, as the tracer did.
@@ -109,7 +84,7 @@ boundary_is_wrong() {
 		trace_whole syscall flip "$n"
 		masks_are_the_two
 		wrong=$(number_of '$1 != $2')
-		echo "$wrong of $n calls shown with a mask that was not used"
+		note "$wrong of $n calls shown with a mask that was not used"
 		((wrong == 0)) || return 0
 	done
 	skip "no change fell into $n calls"
@@ -132,7 +107,7 @@ both_are_told_apart() {
 		[[ $(number_of '$1 != $2') == 0 ]]
 		[[ $(number_of '($4 == "true") != ($2 != $3)') == 0 ]]
 		raced=$(number_of '$4 == "true"')
-		echo "$raced of $n calls raced"
+		note "$raced of $n calls raced"
 		((raced == 0)) || return 0
 	done
 	skip "no change fell into $n calls"
@@ -173,10 +148,9 @@ main() {
 	esac
 	[[ $EUID == 0 ]] || { echo 'race.sh: only root can trace' >&2 && exit 2; }
 	[[ -x $race ]] || { echo 'race.sh: no build/labs/race; run: make programs' >&2 && exit 2; }
-	tmp=$(mktemp -d)
-	trap 'rm -rf "$tmp"' EXIT
 	export LC_ALL=C.UTF-8
 
+	exec 3>&1
 	echo 'TAP version 13'
 	tap 'C23 S92 a tracer at the boundary shows masks that the kernel did not use' \
 		boundary_is_wrong
@@ -191,8 +165,7 @@ main() {
 		boundary_is_blind userfault
 	tap 'S96 a probe on do_signalfd4 has the mask that was supplied' \
 		kernel_copy_is_not userfault
-	echo "1..$count"
-	((failed == 0))
+	end_tap
 }
 
 main "$@"

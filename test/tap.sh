@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+#
+# tap.sh: the words that test scripts share, to be sourced. They print TAP: a script calls `tap` for
+# each test, or `report` for what it has tried itself, and ends with `end_tap`.
+
+set -uo pipefail
+shopt -s inherit_errexit
+
+patience=60 # seconds until a thing that does not happen is a failure; an emulated machine is slow
+count=0 failed=0 skipped=0
+prefix='' only='' # what each test's name begins with; which tests `tap` runs, by a regex
+work=$(mktemp -d) || exit
+chmod 755 "$work" # for tests that run as nobody
+trap 'end_jobs; rm -rf "$work"' EXIT
+
+# tap NAME COMMAND...: a test, in a shell and a folder of its own. It fails with the first command
+# that fails, and what it printed is the diagnosis, with the ends of its files err, out and log.
+# (COMMAND is in no condition: there the shell would go on after a command that fails.)
+tap() {
+	local name=$prefix$1 folder=$work/$((count + 1)) status
+	[[ $name =~ $only ]] || return 0
+	mkdir "$folder"
+	(
+		set -eE
+		trap 'echo "failed in ${BASH_SOURCE[0]##*/}, line $LINENO: $BASH_COMMAND"' ERR
+		trap clean_up EXIT
+		cd "$folder"
+		"${@:2}"
+	) >"$work/said" 2>&1 </dev/null
+	status=$?
+	((status == 0 || status == 77)) ||
+		(cd "$folder" && tail -v -n 10 err out log 2>/dev/null) >>"$work/said"
+	report "$status" "$name" <"$work/said"
+	rm -rf "$folder"
+}
+
+# From within such a command: why it can't be tested here.
+skip() {
+	echo "$*"
+	exit 77
+}
+
+# Ends a test's shell. A script that has more to undo defines this anew.
+clean_up() {
+	end_jobs
+}
+
+end_jobs() {
+	local pid
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+# report STATUS NAME: 0, 77 for skipped, else failed; the reason is on standard input.
+report() {
+	((++count))
+	case $1 in
+	0) echo "ok $count - $2" ;;
+	77) ((++skipped)) && echo "ok $count - $2 # SKIP $(tail -n 1)" ;;
+	*)
+		((++failed))
+		echo "not ok $count - $2"
+		tail -n 100 | cut -c 1-300 | cat -v | sed 's/^/# /'
+		;;
+	esac
+}
+
+end_tap() {
+	echo "1..$count"
+	((failed == 0))
+}
+
+# wait_until COMMAND...: until it succeeds.
+wait_until() {
+	local end=$((SECONDS + patience))
+	until "$@"; do
+		((SECONDS < end)) || { echo "waited in vain until: $*" && return 1; }
+		sleep 0.02
+	done
+}
+
+# equal WHAT WANTED GOT
+equal() {
+	[[ $2 == "$3" ]] || { echo "$1: want '$2', got '$3'" && return 1; }
+}
