@@ -7,23 +7,10 @@
 #	test/hosts.sh            hosts that lack a file
 #	test/hosts.sh lockdown   this host, which was booted with lockdown=confidentiality
 
-set -u
-cd "$(dirname "$0")/.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-tests=0 failed=0
-
-tap() {
-	local name=$1
-	shift
-	if ((++tests)) && "$@" >"$work/said" 2>&1; then
-		echo "ok $tests - $name"
-	else
-		((++failed))
-		echo "not ok $tests - $name"
-		sed 's/^/# /' "$work/said"
-	fi
-}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=test/tap.sh
+source "$here/tap.sh" || exit
+sigfd=$here/../sigfd
 
 # without OVER PLACE COMMAND...: runs it where OVER hides PLACE.
 without() {
@@ -34,35 +21,35 @@ without() {
 # One line on stderr that holds all of the words, and status 3.
 is_refused() {
 	local status=0 word
-	"${@:2}" >"$work/out" 2>"$work/err" || status=$?
-	cat "$work/out" "$work/err"
-	[[ $status == 3 && $(wc -l <"$work/err") == 1 ]] || return
+	"${@:2}" >out 2>err || status=$?
+	equal 'exit status' 3 "$status"
+	equal 'lines on stderr' 1 "$(wc -l <err)"
 	for word in $1; do
-		grep -q -- "$word" "$work/err" || return
+		grep -q -- "$word" err
 	done
 }
 
 # --check names it as missing, and at the end what auto makes of it.
 is_missing() {
-	"${@:3}" >"$work/out" 2>"$work/err"
-	cat "$work/out" "$work/err"
-	grep -q "^$1 *missing *." "$work/out" && tail -1 "$work/out" | grep -q "^auto chooses *$2"
+	"${@:3}" >out 2>err || true # its status is for live.sh to test
+	grep "^$1 *missing *." out
+	tail -n 1 out | grep "^auto chooses *$2"
 }
 
 # auto falls back, says so in a line, and traces.
 falls_back() {
-	"${@:2}" -q -- test/bin/demo >"$work/out" 2>"$work/err" || return
-	cat "$work/out" "$work/err"
-	[[ $(grep -c "^sigfd: hook syscall: $1" "$work/err") == 1 && $(wc -l <"$work/out") == 6 ]]
+	"${@:2}" -q -- "$here/bin/demo" >out 2>err
+	equal 'lines about the choice' 1 "$(grep -c "^sigfd: hook syscall: $1" err)"
+	equal 'lines' 6 "$(wc -l <out)"
 }
 
 # A host on which only the boundary can be watched.
 pair_is_refused() {
 	local what=$1 why=$2
 	shift 2
-	tap "$what: --check" is_missing "${what%%,*}" syscall "$@" ./sigfd --check
-	tap "$what: --hook=pair" is_refused "$why --hook=syscall" "$@" ./sigfd -H pair
-	tap "$what: auto" falls_back ".*${why%% *}" "$@" ./sigfd
+	tap "$what: --check" is_missing "${what%%,*}" syscall "$@" "$sigfd" --check
+	tap "$what: --hook=pair" is_refused "$why --hook=syscall" "$@" "$sigfd" -H pair
+	tap "$what: auto" falls_back ".*${why%% *}" "$@" "$sigfd"
 }
 
 test_lacking() {
@@ -72,19 +59,18 @@ test_lacking() {
 	pair_is_refused symbol,suffixed do_signalfd4.isra.0 without "$work/suffixed" /proc/kallsyms
 	pair_is_refused symbol,absent do_signalfd4 without "$work/none" /proc/kallsyms
 	pair_is_refused kprobes kprobes without "$work/empty" /sys/bus/event_source/devices
-	tap "BTF: --check" is_missing BTF nothing without "$work/empty" /sys/kernel/btf ./sigfd --check
+	tap "BTF: --check" is_missing BTF nothing without "$work/empty" /sys/kernel/btf "$sigfd" --check
 	tap "BTF: a run" is_refused "BTF CONFIG_DEBUG_INFO_BTF" \
-		without "$work/empty" /sys/kernel/btf ./sigfd
+		without "$work/empty" /sys/kernel/btf "$sigfd"
 }
 
 test_lockdown() {
-	tap "lockdown: --check" is_missing lockdown nothing ./sigfd --check
-	tap "lockdown: a run" is_refused "lockdown confidentiality" ./sigfd
+	tap "lockdown: --check" is_missing lockdown nothing "$sigfd" --check
+	tap "lockdown: a run" is_refused "lockdown confidentiality" "$sigfd"
 }
 
 case ${1-} in
 lockdown) test_lockdown ;;
 *) test_lacking ;;
 esac
-echo "1..$tests"
-((failed == 0))
+end_tap
