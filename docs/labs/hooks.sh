@@ -11,12 +11,11 @@
 # only the boundary can be shown: there a probe on do_signalfd4 is refused with the same ENOENT as
 # one on a name that no kernel has, so its error would prove nothing.
 
-set -uo pipefail
-shopt -s inherit_errexit
-cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
+source test/tap.sh || exit # tap, skip, end_tap, and the folder $work
 
+root=$PWD
 wrong=build/wrong
-count=0 failed=0
 why='' # what follows can't be shown
 never_fire="the probes are attached but don't fire" # sigfd, where they see no start-up call
 
@@ -41,14 +40,14 @@ is_built() {
 
 # A copy of the tree, with the kernel's types that the tree's own build took: they cost seconds.
 build() {
-	local name=$1 tree=$tmp/tree
+	local name=$1 tree=$work/tree
 	rm -rf "$tree"
 	mkdir -p "$tree/build" "$wrong/$name"
 	cp -p Makefile sigfd.c sigfd.h sigfd.bpf.c "$tree"
 	cp -p build/vmlinux.h build/stamp build/tools.stamp "$tree/build"
 	{
 		patch -p1 --fuzz=0 -d "$tree" <"docs/labs/wrong/$name.patch" && make -C "$tree"
-	} >"$tmp/make" 2>&1 || { sed 's/^/# /' "$tmp/make" && return 1; }
+	} >"$work/make" 2>&1 || { sed 's/^/# /' "$work/make" && return 1; }
 	mv "$tree/sigfd" "$wrong/$name/sigfd"
 }
 
@@ -61,42 +60,23 @@ build_all() {
 	done
 }
 
-# ---- TAP -----------------------------------------------------------------------------------------
+# ---- A test --------------------------------------------------------------------------------------
 
-# shows "ID text" COMMAND...: holds if the command does; what it prints is the diagnosis. Not in a
-# condition: there the shell would go on after a command that fails.
+# shows "ID text" COMMAND...: holds if the command does; what it prints is the diagnosis.
 shows() {
-	local text=$1 status
-	shift
-	count=$((count + 1))
-	(
-		set -eE
-		trap 'echo "failed in line $LINENO: $BASH_COMMAND"' ERR
-		[[ -z $why ]] || skip "$why"
-		"$@"
-	) >"$tmp/diagnosis" 2>&1
-	status=$?
-	case $status in
-	0) echo "ok $count - $text" ;;
-	77) echo "ok $count - $text # SKIP $(tail -n 1 "$tmp/diagnosis")" ;;
-	*)
-		failed=$((failed + 1))
-		echo "not ok $count - $text"
-		head -n 20 "$tmp/diagnosis" | sed 's/^/# /'
-		;;
-	esac
+	tap "$1" in_root "${@:2}"
 }
 
-# From within such a command: why it can't be shown.
-skip() {
-	echo "$*"
-	exit 77
+in_root() {
+	[[ -z $why ]] || skip "$why"
+	cd "$root"
+	"$@"
 }
 
 # Runs the command, if ways can make 32-bit calls on this host.
 with_32bit_calls() {
-	build/labs/ways >"$tmp/ways"
-	grep -q '^# call compat_' "$tmp/ways" || skip "no 32-bit call can be made here"
+	build/labs/ways >"$work/ways"
+	grep -q '^# call compat_' "$work/ways" || skip "no 32-bit call can be made here"
 	"$@"
 }
 
@@ -106,7 +86,7 @@ with_32bit_calls() {
 # printed (said), the events as JSON (out). Each only once.
 trace() {
 	local tracer=$wrong/$1/sigfd
-	run=$tmp/$(tr -d ' ' <<<"$*")
+	run=$work/$(tr -d ' ' <<<"$*")
 	[[ $1 != right ]] || tracer=./sigfd
 	[[ ! -e $run/done ]] || return 0
 	mkdir -p "$run"
@@ -177,7 +157,7 @@ failures_are_negative() {
 
 # In the order of the call's arguments, as ftrace had them from the source by a macro.
 names_of_arguments() {
-	local events=$tmp/tracefs/events/syscalls names
+	local events=$work/tracefs/events/syscalls names
 	mount_tracefs
 	names=$(sed -nE 's/.*field:.*[ *](\w+);.*offset:(16|24|32|40);.*/\1/p' \
 		"$events/sys_enter_signalfd4/format")
@@ -186,8 +166,8 @@ names_of_arguments() {
 }
 
 mount_tracefs() {
-	mkdir -p "$tmp/tracefs"
-	mountpoint -q "$tmp/tracefs" || mount -t tracefs tracefs "$tmp/tracefs"
+	mkdir -p "$work/tracefs"
+	mountpoint -q "$work/tracefs" || mount -t tracefs tracefs "$work/tracefs"
 }
 
 boundary() {
@@ -209,10 +189,10 @@ boundary() {
 
 # error_log, since v5.2, holds why a write failed; its errno is ENOENT or, later, EINVAL.
 tracefs_refuses() {
-	local events=$tmp/tracefs/kprobe_events
+	local events=$work/tracefs/kprobe_events
 	mount_tracefs
 	! echo "r:sigfd_hooks/wrong do_signalfd" >>"$events" || return 1
-	grep -A 1 'Invalid probed address or symbol' "$tmp/tracefs/error_log" |
+	grep -A 1 'Invalid probed address or symbol' "$work/tracefs/error_log" |
 		grep 'Command: r:sigfd_hooks/wrong do_signalfd$'
 	echo "r:sigfd_hooks/right do_signalfd4" >>"$events" # >> adds; > would take away all others
 	echo "-:sigfd_hooks/right" >>"$events"
@@ -221,9 +201,9 @@ tracefs_refuses() {
 # does_not_begin TRACER WHY [OPTION...]: it says why in one line.
 does_not_begin() {
 	local status=0
-	timeout 60 "$wrong/$1/sigfd" -H pair -d 1 "${@:3}" >"$tmp/refused" 2>&1 || status=$?
-	cat "$tmp/refused"
-	((status == 3)) && grep -q "$2" "$tmp/refused"
+	timeout 60 "$wrong/$1/sigfd" -H pair -d 1 "${@:3}" >"$work/refused" 2>&1 || status=$?
+	cat "$work/refused"
+	((status == 3)) && grep -q "$2" "$work/refused"
 }
 
 # Some of the calls are shown right all the same: what fails at the first check leaves the registers
@@ -241,8 +221,8 @@ mask_is_complement() {
 	expected pair | while read -r name ufd mask sizemask flags rest; do
 		((flags & ~0x80800)) || mask=$(printf '0x%016x' $((~mask | 1 << 8 | 1 << 18)))
 		echo "$name $ufd $mask $sizemask $flags $rest"
-	done >"$tmp/want"
-	diff "$tmp/want" <(events)
+	done >"$work/want"
+	diff "$work/want" <(events)
 }
 
 # --failed lets pass what is a failure to the tracer: not even its start-up call is one.
@@ -264,9 +244,9 @@ returns_are_lost() {
 		# shellcheck disable=SC2016 # for the inner shell
 		timeout 60 ./sigfd -H pair -- sh -c 'for i in $(seq "$1"); do
 				test/bin/burst -w -t 60 -n 1 &
-			done; wait' sh "$processes" >"$tmp/out" 2>"$tmp/err"
-		cat "$tmp/err"
-		[[ $(tail -n 1 "$tmp/err") =~ $counts ]]
+			done; wait' sh "$processes" >"$work/out" 2>"$work/err"
+		cat "$work/err"
+		[[ $(tail -n 1 "$work/err") =~ $counts ]]
 		((BASH_REMATCH[1] == BASH_REMATCH[2]))
 		((BASH_REMATCH[1] == 0)) || return 0
 	done
@@ -313,12 +293,12 @@ pair() {
 # A probe of tracefs_refuses is left where that was interrupted. What can't be unmounted, rm would
 # go into, and take away what others have there.
 cleanup() {
-	if mountpoint -q "$tmp/tracefs"; then
-		[[ ! -e $tmp/tracefs/events/sigfd_hooks/right ]] ||
-			echo "-:sigfd_hooks/right" >>"$tmp/tracefs/kprobe_events"
-		umount "$tmp/tracefs" || return
+	if mountpoint -q "$work/tracefs"; then
+		[[ ! -e $work/tracefs/events/sigfd_hooks/right ]] ||
+			echo "-:sigfd_hooks/right" >>"$work/tracefs/kprobe_events"
+		umount "$work/tracefs" || return
 	fi
-	rm -rf "$tmp"
+	rm -rf "$work"
 }
 
 case ${1-} in
@@ -326,11 +306,9 @@ case ${1-} in
 --help | -h) usage && exit ;;
 *) usage >&2 && exit 2 ;;
 esac
-tmp=$(mktemp -d)
 trap cleanup EXIT
 build_all
 [[ ${1-} != --build ]] || exit 0
 boundary
 pair
-echo "1..$count"
-((failed == 0))
+end_tap
