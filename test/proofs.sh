@@ -20,7 +20,7 @@
 
 # shellcheck disable=SC2016 # the backticks are Markdown's
 
-set -uo pipefail
+source test/tap.sh || exit
 shopt -s nullglob
 
 claims=49
@@ -28,21 +28,13 @@ verdicts='Correct|Incomplete|Imprecise|Misleading|Wrong|Unsupported'
 pages=(README.md docs/*.md)
 labs=(docs/labs/*.c docs/labs/*.sh docs/labs/wrong/*.c docs/labs/wrong/*.sh
 	test/[d]aemon.sh test/[r]ace.sh) # in brackets, so that they count only if they are there
-count=0 failed=0
 
-# check NAME COMMAND...: passes if it has nothing to say.
+# check NAME COMMAND...: passes if it has nothing to say. (In a shell of its own, so that what ends
+# that is said, too.)
 check() {
-	local name=$1
-	shift
-	"$@" >"$work/faults" 2>&1
-	((++count))
-	if [[ -s $work/faults ]]; then
-		((++failed))
-		echo "not ok $count - $name"
-		sed 's/^/# /' "$work/faults"
-	else
-		echo "ok $count - $name"
-	fi
+	("${@:2}") >"$work/faults" 2>&1
+	[[ ! -s $work/faults ]]
+	report $? "$1" <"$work/faults"
 }
 
 # ---- What the labs show --------------------------------------------------------------------------
@@ -348,10 +340,7 @@ main() {
 	check "each excerpt is in its file" excerpts_elsewhere
 	check "each option that the pages cite exists" options_unknown
 	check "each JSON key that the pages cite exists" keys_unknown
-	echo "1..$count"
-	((failed == 0))
+	end_tap
 }
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 main "$@"
