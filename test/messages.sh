@@ -12,23 +12,9 @@
 # An entry is a line of the page that is a list's item and holds a message in a code span, and
 # nothing else but, before it, the name of the program that prints it, if that is another one.
 
-set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+source test/tap.sh || exit
 PATH=$PATH:/usr/sbin:/sbin
-
-patience=60 # seconds until a thing that does not happen is a failure; an emulated machine is slow
-tests=0 failed=0 skipped=0
-work=$(mktemp -d)
-chmod 755 "$work" # for a user who is nobody
-
-cleanup() {
-	local pid
-	for pid in $(jobs -p); do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	rm -rf "$work"
-}
-trap cleanup EXIT
 
 # ---- What is in the sources, and what on the page ------------------------------------------------
 
@@ -318,22 +304,7 @@ exit(@faults != 0);
 END
 }
 
-# ---- TAP ----------------------------------------------------------------------------------------
-
-report() {
-	if (($1)); then
-		((++failed))
-		echo "not ok $((++tests)) - $2"
-		sed 's/^/# /' "$work/said" | tail -40
-	else
-		echo "ok $((++tests)) - $2"
-	fi
-}
-
-skip() {
-	((++skipped))
-	echo "ok $((++tests)) - $1 # SKIP $2"
-}
+# ---- A test --------------------------------------------------------------------------------------
 
 # says BEGINNING COMMAND...: among what it prints is the entry that begins so, and each message is
 # an entry.
@@ -348,14 +319,14 @@ says() {
 	done <"$work/matched"
 	grep -v '^?' "$work/matched" >>"$work/provoked"
 	grep '^?' "$work/matched" >>"$work/said" && status=1
-	report $status "says: $beginning"
+	report $status "says: $beginning" <"$work/said"
 }
 
 # ---- Both sides agree ----------------------------------------------------------------------------
 
 test_agreement() {
 	messages compare >"$work/said" 2>&1
-	report $? "the page has every message of the sources, and no other"
+	report $? "the page has every message of the sources, and no other" <"$work/said"
 }
 
 # ---- Building -----------------------------------------------------------------------------------
@@ -390,7 +361,7 @@ compiles() {
 test_building() {
 	local lacking multiarch program
 	for program in make gcc clang bpftool pkg-config; do
-		type -P "$program" >/dev/null || { skip "building" "no $program here" && return; }
+		type -P "$program" >/dev/null || { report 77 "building" <<<"no $program here" && return; }
 	done
 	prepare_build
 	says "the C compiler" builds CC=no-such-cc
@@ -449,15 +420,6 @@ to_full_disk() {
 }
 
 # shellcheck disable=SC2317,SC2329 # called by says
-wait_until() {
-	local end=$((SECONDS + patience))
-	until "$@"; do
-		((SECONDS < end)) || { echo "waited in vain until: $*" && return 1; }
-		sleep 0.02
-	done
-}
-
-# shellcheck disable=SC2317,SC2329 # called by says
 has_threads() {
 	local tasks=("/proc/$1/task"/*)
 	((${#tasks[@]} > 1))
@@ -497,7 +459,7 @@ test_usage() {
 	if gcc -pthread -O test/prog/burst.c -o "$work/burst"; then
 		says "--pid: <TID> is a thread" pid_of_thread
 	else
-		skip "a thread's number" "gcc can't build test/prog/burst.c"
+		report 77 "a thread's number" <<<"gcc can't build test/prog/burst.c"
 	fi
 }
 
@@ -513,7 +475,7 @@ test_nobody() {
 	if unshare -Ur true 2>/dev/null; then
 		says "privilege: in a user namespace" unshare -Ur "$sigfd"
 	else
-		skip "a user namespace" "there can't be one here"
+		report 77 "a user namespace" <<<"there can't be one here"
 	fi
 }
 
@@ -542,7 +504,7 @@ test_hosts() {
 		echo "none integrity [confidentiality]" >security/lockdown'
 	local no_kprobes='mount --bind empty /sys/bus/event_source/devices'
 	local paranoid='mount --bind three /proc/sys/kernel/perf_event_paranoid'
-	unshare -m true 2>/dev/null || { skip "other hosts" "no mount namespaces" && return; }
+	unshare -m true 2>/dev/null || { report 77 "other hosts" <<<"no mount namespaces" && return; }
 	prepare_hosts
 	says "BTF: " on_host "$own" "$sigfd" -H syscall
 	says "lockdown: " on_host "$own" "$sigfd" --check
@@ -600,7 +562,7 @@ to_stalled_reader() {
 test_live() {
 	local sigfd=$work/sigfd cgroups
 	can_trace || {
-		skip "tracing" "$(timeout "$patience" "$sigfd" -H syscall -- true 2>&1 | tail -1)"
+		report 77 "tracing" < <(timeout "$patience" "$sigfd" -H syscall -- true 2>&1)
 		return
 	}
 	says "hook syscall: " on_host 'mount --bind empty /sys/bus/event_source/devices' \
@@ -617,13 +579,13 @@ test_live() {
 	if [[ -n $cgroups && -w $cgroups ]]; then
 		says "--cgroup: the kernel refused" in_removed_cgroup "$cgroups"
 	else
-		skip "a removed cgroup" "no cgroup2 mount to write to"
+		report 77 "a removed cgroup" <<<"no cgroup2 mount to write to"
 	fi
 	if can_trace both; then
 		says "Tracing signalfd calls by do_signalfd4 (" "$sigfd" -H pair -- true
 		says "Tracing signalfd calls by do_signalfd4 and" "$sigfd" -H both -- true
 	fi
-	type -P strace >/dev/null || { skip "system calls that fail" "no strace here" && return; }
+	type -P strace >/dev/null || { report 77 "system calls that fail" <<<"no strace here" && return; }
 	says "the kernel refused the BPF programs: <ERROR>; run as" failing bpf:error=EPERM \
 		"$sigfd" -H syscall
 	says "the kernel refused the BPF programs: <ERROR>; try" failing bpf:error=ENOMEM \
@@ -654,7 +616,7 @@ test_coverage() {
 	{ not_provoked; grep -Fx -f "$work/entries" "$work/provoked"; } | sort -u |
 		comm -3 "$work/entries" - >"$work/said"
 	[[ ! -s $work/said ]]
-	report $? "every entry was provoked, but for those that can't be"
+	report $? "every entry was provoked, but for those that can't be" <"$work/said"
 }
 
 main() {
@@ -666,17 +628,16 @@ main() {
 		test_usage
 		test_nobody
 	else
-		skip "what sigfd says" "it is not built"
+		report 77 "what sigfd says" <<<"it is not built"
 	fi
 	if ((EUID)); then
-		skip "other hosts, and tracing" "not root"
+		report 77 "other hosts, and tracing" <<<"not root"
 	elif [[ -e $work/sigfd ]]; then
 		test_hosts
 		test_live
 	fi
 	((skipped)) || test_coverage
-	echo "1..$tests"
-	((failed == 0))
+	end_tap
 }
 
 main

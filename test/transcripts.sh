@@ -27,12 +27,11 @@
 # Each block has a shell of its own, in a new folder of links to what the tree's root holds: ./sigfd
 # and build/labs/NAME are found there, and files that it makes there don't stay.
 
-set -uo pipefail
+source test/tap.sh || exit
 
-patience=60 # seconds until a block that has not ended is a failure; an emulated machine is slow
 mode=here list=no print=no pages=()
 names=() kinds=() columns=() reasons=() texts=() # of each block
-count=0 failed=0 group=''
+group=''
 salt=transcript.$$.$RANDOM$RANDOM
 
 usage() {
@@ -267,45 +266,28 @@ glob_matches() {
 
 # ---- Tests --------------------------------------------------------------------------------------
 
-# report STATUS NAME FILE: one line of TAP, and why.
-report() {
-	((++count))
-	if (($1)); then
-		((++failed))
-		echo "not ok $count - $2"
-		sed 's/^/# /' "$3"
-	else
-		echo "ok $count - $2"
-	fi
-}
-
-skip() {
-	((++count))
-	echo "ok $count - $1 # SKIP $2"
-}
-
 transcript() {
 	local name=${names[$1]} text=${texts[$1]} columns_here=${columns[$1]} status=0
 	local -A same=()
-	[[ $text == '$ '* ]] || ((EUID == 0)) || { skip "$name" "needs root" && return; }
+	[[ $text == '$ '* ]] || ((EUID == 0)) || { report 77 "$name" <<<"needs root" && return; }
 	split "$text"
 	run || status=$?
 	compose "$status" >"$work/got"
 	printf '%s' "$text" >"$work/want"
 	diff -u --label "${name%%,*}" --label "this run" "$work/want" "$work/got" >"$work/diff"
-	report $? "$name" "$work/diff"
+	report $? "$name" <"$work/diff"
 	[[ $print == no ]] || cat "$work/got"
 }
 
 test_block() {
 	case $mode,${kinds[$1]} in
 	here,here | vm,vm) transcript "$1" ;;
-	here,not-run) skip "${names[$1]}" "not run: ${reasons[$1]}" ;;
+	here,not-run) report 77 "${names[$1]}" <<<"not run: ${reasons[$1]}" ;;
 	here,syntax)
 		bash -n <<<"${texts[$1]}" 2>"$work/said"
-		report $? "${names[$1]}: its syntax" "$work/said"
+		report $? "${names[$1]}: its syntax" <"$work/said"
 		;;
-	here,wrong) report 1 "${names[$1]}" - <<<"${reasons[$1]}" ;;
+	here,wrong) report 1 "${names[$1]}" <<<"${reasons[$1]}" ;;
 	esac
 }
 
@@ -323,11 +305,9 @@ main() {
 			test_block "$i"
 		fi
 	done
-	[[ $list == yes ]] || echo "1..$count"
-	((failed == 0))
+	[[ $list == yes ]] || end_tap
 }
 
-work=$(mktemp -d)
 trap 'stop_group; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
