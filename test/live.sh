@@ -13,11 +13,11 @@ hooks=() hook=''
 
 usage() {
 	cat <<-'END'
-	usage: test/live.sh [--prefix TEXT] [--only REGEX] HOOK...
+	usage: test/live.sh [--only REGEX] HOOK...
 
 	Runs every live test through each HOOK (pair, syscall, both), as root, and
-	prints TAP. --prefix begins each test's name, --only runs those whose name
-	matches. The program is ../sigfd, or $SIGFD.
+	prints TAP. --only runs those whose name matches. The program is ../sigfd, or
+	$SIGFD.
 	END
 }
 
@@ -955,13 +955,12 @@ test_rest() {
 main() {
 	while (($#)); do
 		case $1 in
-		--prefix | --only) (($# > 1)) && declare -g "${1#--}=$2" && shift ;;
+		--only) (($# > 1)) && only=$2 && shift ;;
 		pair | syscall | both) hooks+=("$1") ;;
 		*) usage >&2 && exit 2 ;;
 		esac
 		shift
 	done
-	[[ -z $prefix ]] || prefix+=' '
 	((${#hooks[@]})) || { usage >&2 && exit 2; }
 	[[ $EUID == 0 ]] || { echo 'live.sh: only root can trace' >&2 && exit 2; }
 	[[ -x $bin/burst ]] || { echo "live.sh: no test/bin/burst; run: make programs" >&2 && exit 2; }

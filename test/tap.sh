@@ -9,7 +9,7 @@ shopt -s inherit_errexit
 
 patience=60 # seconds until a thing that does not happen is a failure; an emulated machine is slow
 count=0 failed=0 skipped=0
-prefix='' only='' # what each test's name begins with; which tests `tap` runs, by a regex
+prefix='' only='' # what each test's name begins with; which `tap` runs, by a regex
 work=$(mktemp -d) || exit
 chmod 755 "$work" # for tests that run as nobody
 trap 'end_jobs; rm -rf "$work"' EXIT
