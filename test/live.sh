@@ -51,7 +51,7 @@ run() {
 start() {
 	"$sigfd" -H "$hook" "$@" 2>err >"${output:-out}" &
 	tracer=$!
-	wait_until grep -q Tracing err
+	wait_until has_text err Tracing
 }
 
 has_ended() {
@@ -78,10 +78,6 @@ demand() {
 	pid[$name]=$!
 	exec {fd}>"$name.in"
 	feed[$name]=$fd
-}
-
-has_lines() {
-	(($(wc -l <"$1") >= $2))
 }
 
 burst() {
@@ -512,7 +508,7 @@ ring_buffer_full() {
 	local from=$SECONDS
 	start_stalled -j -b 4 -n live-loss
 	"$bin/burst" -n 5000 -t 4 -c live-loss -p >made
-	wait_until grep -q 'lost so far.*ring buffer full' err
+	wait_until has_text err 'lost so far.*ring buffer full'
 	stop
 	drain
 	equal 'what the program counted' 20000 "$(<made)"
@@ -595,7 +591,7 @@ table_full() {
 	start -j -p "${pid[a]}"
 	put_stale 5000000 8192
 	burst a 23
-	wait_until grep -q 'lost so far.*table full 23' err
+	wait_until has_text err 'lost so far.*table full 23'
 	stop
 	adds_up 8215
 	equal 'table full' 23 "$table"

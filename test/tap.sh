@@ -11,6 +11,7 @@ patience=60 # seconds until a thing that does not happen is a failure; an emulat
 count=0 failed=0 skipped=0
 prefix='' only='' # what each test's name begins with; which `tap` runs, by a regex
 work=$(mktemp -d) || exit
+exec {never}<> <(:) # nothing ever comes from there
 chmod 755 "$work" # for tests that run as nobody
 trap 'end_jobs; rm -rf "$work"' EXIT
 
@@ -73,13 +74,27 @@ end_tap() {
 	((failed == 0))
 }
 
-# wait_until COMMAND...: until it succeeds.
+# wait_until COMMAND...: until it succeeds. Neither this nor a COMMAND that is often asked should start
+# a program: in an emulated machine it would slow what is waited for.
 wait_until() {
 	local end=$((SECONDS + patience))
 	until "$@"; do
 		((SECONDS < end)) || { echo "waited in vain until: $*" && return 1; }
-		sleep 0.02
+		read -rt 0.02 -u "$never" || true
 	done
+}
+
+# has_text FILE REGEX, has_lines FILE N
+has_text() {
+	local text=''
+	read -rd '' text <"$1" || true # there is no NUL
+	[[ $text =~ $2 ]]
+}
+
+has_lines() {
+	local lines
+	mapfile -t lines <"$1"
+	((${#lines[@]} >= $2))
 }
 
 # equal WHAT WANTED GOT
