@@ -5,7 +5,7 @@
 # reads them, and the pages, in the tree's root, after make. TAP; under each test are its faults.
 #
 #	an ID        C01 to C49: a claim, judged in docs/corrections.md under "### C09 The claim"
-#	             S01 to S99: a statement of docs/signalfd.md
+#	             S01 to S999: a statement of docs/signalfd.md
 #	a proof      a text in a lab that begins with IDs: ok(holds, "C09 S41 what the kernel does")
 #	a verdict    the word in bold that begins what is said of a claim: **Wrong.**
 #	Proof:       ends it: the labs in backticks; or "No proof:" and the reason
@@ -53,7 +53,7 @@ read_proofs() {
 	for lab in "${labs[@]}"; do
 		while read -r id; do
 			echo "$id $lab"
-		done < <(code_of "$lab" | grep -oE "[\"']([CS][0-9]{2} )+" | grep -oE '[CS]..')
+		done < <(code_of "$lab" | grep -oE "[\"']([CS][0-9]{2,3} )+" | grep -oE '[CS][0-9]+')
 	done | sort -u
 }
 
@@ -141,7 +141,7 @@ prose() {
 
 # The IDs in their tags: [S41], [C09 S41].
 tags() {
-	prose "$@" | grep -oE '\[[CS][0-9]{2}([ ,]+[CS][0-9]{2})*\]' | grep -oE '[CS][0-9]{2}'
+	prose "$@" | grep -oE '\[[CS][0-9]{2,3}([ ,]+[CS][0-9]{2,3})*\]' | grep -oE '[CS][0-9]+'
 }
 
 # Without those that are only mentioned.
@@ -155,8 +155,8 @@ tags_not_shown() {
 	while read -r id; do
 		grep -q "^$id " "$work/proofs" || echo "[$id]: shown by no lab"
 	done < <({ tags docs/signalfd.md; tags "${pages[@]}" | grep S; } | sort -u)
-	prose "${pages[@]}" | grep -oE '\[[CS][0-9]+' | grep -vE '^..[0-9][0-9]$' |
-		sed 's/$/]: an ID has two digits/'
+	prose "${pages[@]}" | grep -oE '\[[CS][0-9]+' | grep -vE '^..[0-9]{2,3}$' |
+		sed 's/$/]: an ID has two digits, or three/'
 }
 
 shown_not_stated_once() {
@@ -165,7 +165,7 @@ shown_not_stated_once() {
 	while read -r id; do
 		times=$(grep -cx "$id" "$work/statements")
 		((times == 1)) || echo "$id: stated $times times"
-	done < <(grep -o '^S..' "$work/proofs" | sort -u)
+	done < <(grep -oE '^S[0-9]+' "$work/proofs" | sort -u)
 }
 
 # A script that traces a lab may show its statements once more.
