@@ -66,26 +66,6 @@ static int ignored_and_blocked(void)
 	return next_signal(fd) == SIGUSR1 && next_signal(fd) == SIGWINCH;
 }
 
-static void *blocks_and_sends(void *kept)
-{
-	block(signals(SIGUSR1, 0));
-	kill(getpid(), SIGUSR1);
-	*(int *)kept = is_pending(SIGUSR1);
-	return NULL;
-}
-
-/* sig_ignored() asks the thread that the signal is for: with kill(), the main thread. */
-static int ignored_by_main_thread(void)
-{
-	pthread_t thread;
-	int kept = -1;
-
-	signal(SIGUSR1, SIG_IGN);
-	must(-pthread_create(&thread, NULL, blocks_and_sends, &kept));
-	pthread_join(thread, NULL);
-	return kept == 0;
-}
-
 static void not_blocked(void)
 {
 	ok(WTERMSIG(in_child(default_action)) == SIGUSR1,
@@ -99,9 +79,6 @@ static void not_blocked(void)
 	   "discarded when it is sent");
 	ok(true_in_child(ignored_and_blocked),
 	   "S32 blocked, an ignored signal is kept and can be read");
-	ok(true_in_child(ignored_by_main_thread),
-	   "S32 an ignored signal to the process is discarded if the main thread does not block "
-	   "it, though another does");
 }
 
 enum { COMES = 1, WAITS = 2 }; /* SIGCHLD, and the child itself for wait() */
@@ -232,6 +209,137 @@ static void threads(void)
 }
 
 /*
+ * Blocked by some, and ignored: of two threads one reads and does not block the signal, the other
+ * blocks it and sends. Which of the two is the main thread, and which has forked, tells whose mask
+ * is asked: sig_ignored() in kernel/signal.c@v5.10 to v7.3 is given the thread that the signal is
+ * for. That is for kill() the main thread, and for SIGCHLD the child's parent (do_notify_parent()),
+ * which in the kernel is a thread.
+ *
+ * What is not discarded the reader takes, since it sleeps in read (asleep.c). RTMIN, which is sent
+ * last and has the highest number, ends a read that nothing else has ended. That the reader sleeps
+ * says too that its mask is its own: glibc blocks all signals in pthread_create(), and the new
+ * thread may run before they are unblocked in its maker.
+ */
+static int descriptor;
+static pid_t reading_tid, child;
+static int hello[2]; /* a pipe: the reading thread says which it is */
+
+static void *kill_process(void *unused)
+{
+	must(sleeps_in(reading_tid, SYS_read) ? 0 : -1);
+	must(kill(getpid(), SIGUSR1));
+	must(kill(getpid(), SIGRTMIN));
+	return unused;
+}
+
+static void *end_child(void *unused)
+{
+	must(sleeps_in(reading_tid, SYS_read) ? 0 : -1);
+	must(kill(child, SIGKILL));
+	must(waitpid(child, NULL, 0)); /* SIGCHLD comes first, or never */
+	must(kill(getpid(), SIGRTMIN));
+	return unused;
+}
+
+static void *fork_and_end_child(void *unused)
+{
+	child = start_child(pause);
+	return end_child(unused);
+}
+
+static int read_unblocked(void)
+{
+	unblock(signals(SIGUSR1, SIGCHLD, 0));
+	return next_signal(descriptor);
+}
+
+static void block_and_ignore(void)
+{
+	sigset_t set = signals(SIGUSR1, SIGCHLD, SIGRTMIN, 0);
+
+	block(set);
+	signal(SIGUSR1, SIG_IGN); /* as CHLD is by default */
+	descriptor = new_signalfd(set, 0);
+}
+
+/* The signal that the main thread reads, when another sends. */
+static int main_reads(void *(*send)(void *))
+{
+	pthread_t sender;
+
+	block_and_ignore();
+	reading_tid = gettid();
+	must(-pthread_create(&sender, NULL, send, NULL));
+	return read_unblocked();
+}
+
+static void *say_and_read(void *unused)
+{
+	pid_t tid = gettid();
+
+	(void)unused;
+	must(write(hello[1], &tid, sizeof(tid)));
+	return (void *)(intptr_t)read_unblocked();
+}
+
+static void *fork_and_read(void *unused)
+{
+	child = start_child(pause);
+	return say_and_read(unused);
+}
+
+/* The signal that another thread reads, when the main thread sends. */
+static int other_reads(void *(*read_one)(void *), void *(*send)(void *))
+{
+	pthread_t reader;
+	void *result;
+
+	block_and_ignore();
+	must(pipe(hello));
+	must(-pthread_create(&reader, NULL, read_one, NULL));
+	must(read(hello[0], &reading_tid, sizeof(reading_tid)));
+	send(NULL);
+	pthread_join(reader, &result);
+	return (int)(intptr_t)result;
+}
+
+static int killed_unblocked_in_main(void)
+{
+	return main_reads(kill_process) == SIGRTMIN;
+}
+
+static int killed_blocked_in_main(void)
+{
+	return other_reads(say_and_read, kill_process) == SIGUSR1;
+}
+
+static int child_of_unblocked(void)
+{
+	return other_reads(fork_and_read, end_child) == SIGRTMIN;
+}
+
+static int child_of_blocked(void)
+{
+	return main_reads(fork_and_end_child) == SIGCHLD;
+}
+
+static void blocked_by_some(void)
+{
+	ok(true_in_child(killed_unblocked_in_main),
+	   "S99 an ignored signal by kill is discarded if the main thread does not block it, "
+	   "though another does");
+	ok(true_in_child(killed_blocked_in_main),
+	   "S99 an ignored signal by kill is kept if the main thread blocks it, though another "
+	   "does not; a read takes it");
+	ok(true_in_child(child_of_unblocked),
+	   "S99 SIGCHLD, ignored by default, is discarded if the thread that forked does not block "
+	   "it, though the main thread does");
+	ok(true_in_child(child_of_blocked),
+	   "S99 SIGCHLD, ignored by default, is kept if the thread that forked blocks it, though "
+	   "the main thread does not; a read takes it");
+}
+
+/*
  * The program that is started is this one again, with an argument: what main() hands to started().
  * exec resets handlers, since their code is gone, but neither the mask nor SIG_IGN.
  */
@@ -338,6 +446,7 @@ int main(int argc, char **argv)
 	not_blocked();
 	children();
 	threads();
+	blocked_by_some();
 	programs();
 	unblockable();
 	return done();
