@@ -14,6 +14,7 @@
 #define _GNU_SOURCE
 #include "lab.h"
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 
@@ -340,6 +341,88 @@ static void blocked_by_some(void)
 }
 
 /*
+ * PID 1 of a PID namespace, as a container's first process is. sig_task_ignored() in
+ * kernel/signal.c@v5.10 to v7.3 ignores for it all that has the default action; only KILL and STOP
+ * from outside, which no descriptor has, are done. Blocked, a signal is not ignored when sent.
+ */
+static int signalled_by_itself(void)
+{
+	raise(SIGTERM);
+	raise(SIGQUIT); /* would dump core */
+	raise(SIGTSTP);
+	block(signals(SIGTERM, 0));
+	return getpid() == 1 && !is_pending(SIGTERM);
+}
+
+/* No SIGALRM ends PID 1: it has to see the pipe's end, should nobody be left to write. */
+static int wait_as_first(void)
+{
+	close(work[1]);
+	wait_for_work(NULL);
+	return getpid() == 1;
+}
+
+static int read_by_first(void)
+{
+	int fd = new_signalfd(signals(SIGTERM, 0), SFD_NONBLOCK);
+
+	block(signals(SIGTERM, 0));
+	raise(SIGTERM);
+	return getpid() == 1 && next_signal(fd) == SIGTERM;
+}
+
+static int new_namespace(void)
+{
+	return unshare(CLONE_NEWPID) ? errno : 0;
+}
+
+/* After unshare() the next child is PID 1, and the one after it an ordinary process. */
+static int first_lives_on(void)
+{
+	pid_t first, second;
+	int is_ended;
+
+	must(unshare(CLONE_NEWPID));
+	first = ask_child(wait_as_first);
+	second = start_child(pause);
+	must(kill(first, SIGTERM));
+	must(kill(second, SIGTERM));
+	is_ended = WTERMSIG(end_of(second)) == SIGTERM; /* PID 1 ends after all others are reaped */
+	must(write(work[1], "", 1));
+	return end_of(first) == 0 && is_ended;
+}
+
+static int first_signals_itself(void)
+{
+	must(unshare(CLONE_NEWPID));
+	return true_in_child(signalled_by_itself);
+}
+
+static int first_reads(void)
+{
+	must(unshare(CLONE_NEWPID));
+	return true_in_child(read_by_first);
+}
+
+static void first_process(void)
+{
+	int refused = WEXITSTATUS(in_child(new_namespace));
+
+	if (refused) {
+		skip("S102 PID 1 of a PID namespace", strerror(refused));
+		return;
+	}
+	ok(true_in_child(first_signals_itself),
+	   "S102 PID 1 of a PID namespace survives signals to itself whose default action ends or "
+	   "stops a process: they are discarded when sent");
+	ok(true_in_child(first_lives_on),
+	   "S102 PID 1 of a PID namespace survives TERM from outside, which ends another process of "
+	   "the namespace");
+	ok(true_in_child(first_reads),
+	   "S102 blocked, a signal to PID 1 of a PID namespace is kept and can be read");
+}
+
+/*
  * The program that is started is this one again, with an argument: what main() hands to started().
  * exec resets handlers, since their code is gone, but neither the mask nor SIG_IGN.
  */
@@ -447,6 +530,7 @@ int main(int argc, char **argv)
 	children();
 	threads();
 	blocked_by_some();
+	first_process();
 	programs();
 	unblockable();
 	return done();
