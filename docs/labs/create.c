@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -270,6 +271,62 @@ static void start_reader(void)
 	sleeps_in(reader_says(-1), SYS_read);
 }
 
+/* A thread that waits in poll or epoll_wait, and then takes the signal. */
+static int from_poller[2], instance;
+
+static void *poller(void *unused)
+{
+	struct pollfd query = { .fd = shared_fd, .events = POLLIN };
+	pid_t tid = gettid();
+
+	(void)unused;
+	must(write(from_poller[1], &tid, sizeof(tid)));
+	must(poll(&query, 1, -1));
+	return (void *)(intptr_t)next_signal(shared_fd);
+}
+
+static void *epoll_waiter(void *unused)
+{
+	struct epoll_event event;
+	pid_t tid = gettid();
+
+	(void)unused;
+	must(write(from_poller[1], &tid, sizeof(tid)));
+	must(epoll_wait(instance, &event, 1, -1));
+	return (void *)(intptr_t)next_signal(shared_fd);
+}
+
+/* Asked of a child, so that SIGALRM ends it if the update wakes nobody. */
+static int update_wakes(void *(*waiter)(void *))
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	pthread_t thread;
+	void *taken;
+	pid_t tid;
+
+	shared_fd = new_signalfd(signals(SIGHUP, 0), SFD_NONBLOCK);
+	instance = must(epoll_create1(0));
+	must(epoll_ctl(instance, EPOLL_CTL_ADD, shared_fd, &event));
+	must(pipe(from_poller));
+	must(kill(getpid(), SIGTERM));
+	must(-pthread_create(&thread, NULL, waiter, NULL));
+	must(read(from_poller[0], &tid, sizeof(tid)));
+	must(sleeps_in(tid, ANY_CALL) ? 0 : -1); /* its next call is the one meant */
+	must(update_to_term() ? -1 : 0);
+	must(-pthread_join(thread, &taken));
+	return (intptr_t)taken == SIGTERM;
+}
+
+static int update_wakes_poll(void)
+{
+	return update_wakes(poller);
+}
+
+static int update_wakes_epoll(void)
+{
+	return update_wakes(epoll_waiter);
+}
+
 static void waking(void)
 {
 	int updated, early;
@@ -278,6 +335,11 @@ static void waking(void)
 	update_to_term();
 	ok(reader_says(-1) == SIGTERM,
 	   "S25 an update wakes a thread asleep in read, which then takes what the new set allows");
+	ok(true_in_child(update_wakes_poll),
+	   "S100 an update wakes a thread asleep in poll, for a pending signal of the new set");
+	ok(true_in_child(update_wakes_epoll),
+	   "S100 an update wakes a thread asleep in epoll_wait, for a pending signal of the new "
+	   "set");
 
 	/*
 	 * That nothing comes can't be awaited. A reader that is woken has 200 ms to say so; a slow
