@@ -170,6 +170,54 @@ static int hand_over(void)
 	return pause();
 }
 
+/*
+ * signalfd(2), BUGS, would have a child add a signalfd of its own to the inherited instance. The
+ * entry is then in the child's queue; but the ready list is still one, and 2. asks for the parent.
+ */
+static int adds_new(void)
+{
+	fd = new_signalfd(accepted, SFD_NONBLOCK);
+	must(add(instance, EPOLLIN));
+	send_self(SIGHUP);
+	return reports(instance);
+}
+
+static int resume[2]; /* by which the parent tells the child to go on */
+
+static int adds_new_and_loses_report(void)
+{
+	char come;
+
+	must(adds_new() ? 0 : -1); /* level-triggered, the entry stays on the list */
+	must(write(pipes[1], "", 1));
+	must(read(resume[0], &come, 1));
+	return !reports(instance) && is_readable(fd);
+}
+
+static void new_in_inherited(void)
+{
+	int is_silent;
+	pid_t pid;
+	char come;
+
+	ok(true_in_child(adds_new),
+	   "S101 a signalfd that a child makes and adds to the inherited instance reports the "
+	   "child's signals to it");
+	must(pipe(pipes));
+	must(pipe(resume));
+	pid = ask_child(adds_new_and_loses_report);
+	must(read(pipes[0], &come, 1));
+	is_silent = !reports(instance);
+	must(write(resume[1], "", 1));
+	ok(end_of(pid) == 0 && is_silent,
+	   "S101 the parent's epoll_wait takes the report of a child's own signalfd away, and "
+	   "reports nothing itself");
+	close(pipes[0]);
+	close(pipes[1]);
+	close(resume[0]);
+	close(resume[1]);
+}
+
 static void dead_entry(void)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
@@ -324,6 +372,7 @@ int main(int argc, char **argv)
 	level_and_edge();
 	after_fork();
 	two_ask();
+	new_in_inherited();
 	dead_entry();
 	between_threads();
 	ok(in_child(exec_new_program) == 0,
