@@ -222,7 +222,7 @@ static void threads(void)
  * thread may run before they are unblocked in its maker.
  */
 static int descriptor;
-static pid_t reading_tid, child;
+static pid_t reading_tid, forked;
 static int hello[2]; /* a pipe: the reading thread says which it is */
 
 static void *kill_process(void *unused)
@@ -236,15 +236,15 @@ static void *kill_process(void *unused)
 static void *end_child(void *unused)
 {
 	must(sleeps_in(reading_tid, SYS_read) ? 0 : -1);
-	must(kill(child, SIGKILL));
-	must(waitpid(child, NULL, 0)); /* SIGCHLD comes first, or never */
+	must(kill(forked, SIGKILL));
+	must(waitpid(forked, NULL, 0)); /* SIGCHLD comes first, or never */
 	must(kill(getpid(), SIGRTMIN));
 	return unused;
 }
 
 static void *fork_and_end_child(void *unused)
 {
-	child = start_child(pause);
+	forked = start_child(pause);
 	return end_child(unused);
 }
 
@@ -285,7 +285,7 @@ static void *say_and_read(void *unused)
 
 static void *fork_and_read(void *unused)
 {
-	child = start_child(pause);
+	forked = start_child(pause);
 	return say_and_read(unused);
 }
 
@@ -416,8 +416,8 @@ static void first_process(void)
 	   "S102 PID 1 of a PID namespace survives signals to itself whose default action ends or "
 	   "stops a process: they are discarded when sent");
 	ok(true_in_child(first_lives_on),
-	   "S102 PID 1 of a PID namespace survives TERM from outside, which ends another process of "
-	   "the namespace");
+	   "S102 PID 1 of a PID namespace survives TERM from outside, which ends another process "
+	   "of the namespace");
 	ok(true_in_child(first_reads),
 	   "S102 blocked, a signal to PID 1 of a PID namespace is kept and can be read");
 }
