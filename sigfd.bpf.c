@@ -129,7 +129,8 @@ static __always_inline bool has_comm(void)
 
 /*
  * A thread of another number than was asked for: no call of it passes, so it has no entry, and each
- * hook can leave it alone at once. Not so before the trace is open: the start-up call is of such one.
+ * hook can leave it alone at once. Not so before the trace is open: the start-up call is of such a
+ * thread.
  */
 static __always_inline bool is_other_thread(void)
 {
