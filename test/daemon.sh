@@ -70,7 +70,7 @@ is_gone() {
 # The daemon ends, with status 0, and no worker is left.
 ends_in_order() {
 	local worker
-	wait_until is_gone "$daemon"
+	wait_until has_ended "$daemon"
 	wait "$daemon"
 	for worker in $(workers); do
 		is_gone "$worker"

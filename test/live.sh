@@ -54,10 +54,6 @@ start() {
 	wait_until has_text err Tracing
 }
 
-has_ended() {
-	! kill -0 "$1" 2>/dev/null
-}
-
 # Ends it, and expects that it ends well and soon.
 stop() {
 	kill -"${1:-INT}" "$tracer"

@@ -97,6 +97,13 @@ has_lines() {
 	((${#lines[@]} >= $2))
 }
 
+# has_ended PID. The shell may not have waited for it yet: it does at times only when it starts another.
+has_ended() {
+	local stat
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+	[[ ${stat##*) } == Z* ]]
+}
+
 # equal WHAT WANTED GOT
 equal() {
 	[[ $2 == "$3" ]] || { echo "$1: want '$2', got '$3'" && return 1; }
