@@ -440,7 +440,7 @@ test_live_here() {
 	include "here" test/live.sh syscall
 	include "labs here" test/labs.sh
 	include "docs" test/transcripts.sh
-	try "the benchmark runs" test/bench.sh --quick boundary
+	try "the benchmark runs" test/bench.sh --quick boundary instructions
 }
 
 test_hosts() {
