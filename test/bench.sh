@@ -736,6 +736,19 @@ table_goals() {
 				goal("calls missed at 200000/s", v[place, "sigfd", r], 0)
 		}
 	}'
+	report '
+	function goal(hook, name, s, limit, is) {
+		is = v[place, s, hook] / v[place, "bare", hook]
+		printf "| %s, instructions / empty programs, %s | %.3f | %.3f | %s |\n", name,
+			s == "sigfd" ? "shown" : label(s), limit, is, is <= limit ? "yes" : "no"
+	}
+	END {
+		place = "boundary" # the only one in this file
+		n = split("sigfd sigfd-pid sigfd-signal", subject, " ")
+		for (k = 0; k < 2; k++) for (i = 1; i <= n; i++)
+			goal(k ? "pair" : "syscall", k ? "pair" : "boundary", subject[i],
+				i == 1 ? 1.6 : 1.15)
+	}' instructions
 }
 
 # Bars of what each tracer adds to a call, each tenfold as long as the last by the same step.
