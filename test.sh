@@ -503,10 +503,9 @@ main() {
 	[[ $mode != lint ]] || { lint; close_tap; exit; }
 
 	try "the wrong tracers of the labs build" docs/labs/hooks.sh --build
-	# These take longest, so they run beside all the rest; the longest of them, which builds sigfd
-	# too, comes first, or a processor would have nothing to do at the end.
+	# These take longest, so they run beside all the rest.
 	local machine machines=(default "${kernels[@]}")
-	[[ $arm64 == no ]] || machines=(arm64 "${machines[@]}")
+	[[ $arm64 == no ]] || machines+=(arm64)
 	run_vms "${machines[@]}" &
 	lint
 	test_build
