@@ -76,6 +76,12 @@ demand() {
 	feed[$name]=$fd
 }
 
+has_lines() {
+	local lines
+	mapfile -t lines <"$1"
+	((${#lines[@]} >= $2))
+}
+
 burst() {
 	local lines
 	lines=$(wc -l <"$1.out")

@@ -551,7 +551,7 @@ to_stalled_reader() {
 	exec {fd}<>"$work/stalled"
 	"$work/sigfd" -H syscall -b 4 -- "$work/burst" -n 5000 -t 2 >"$work/stalled" 2>"$work/err" &
 	tracer=$!
-	wait_until grep -q 'lost so far' "$work/err"
+	wait_until has_text "$work/err" 'lost so far'
 	kill -TERM "$tracer"
 	wait "$tracer"
 	exec {fd}>&-

@@ -84,17 +84,11 @@ wait_until() {
 	done
 }
 
-# has_text FILE REGEX, has_lines FILE N
+# has_text FILE REGEX
 has_text() {
 	local text=''
 	read -rd '' text <"$1" || true # there is no NUL
 	[[ $text =~ $2 ]]
-}
-
-has_lines() {
-	local lines
-	mapfile -t lines <"$1"
-	((${#lines[@]} >= $2))
 }
 
 # has_ended PID. The shell may not have waited for it yet: it does at times only when it starts another.
