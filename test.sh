@@ -157,7 +157,7 @@ demo() {
 no_output() {
 	local said
 	said=$("$@" 2>&1)
-	printf '%s' "$said"
+	echo "$said"
 	[[ -z $said ]]
 }
 
@@ -290,8 +290,11 @@ check_link() {
 }
 
 check_width() {
-	expand "$@" >"$work/expanded"
-	no_output grep -n '.\{101\}' "$work/expanded"
+	local file
+	for file; do
+		expand "$file" | grep -Hn --label="$file" '.\{101\}'
+	done >"$work/wide"
+	no_output cat "$work/wide"
 }
 
 # ---- The build ----------------------------------------------------------------------------------
