@@ -79,14 +79,22 @@ struct {
 } counters SEC(".maps");
 
 /*
- * [K1] Counting. A set a CPU, so that none waits for another's. Atomic all the same, since a
- * program that is preempted (see above) may be followed there by another one of ours.
+ * Has a thread of this number, or of another one with the same place, ever had an entry? Written
+ * by begin(), never cleared. Where it says no, no hook need look for an entry: that would be most
+ * of what a refused call costs.
  */
-#define COUNT(cause)                                                                               \
+bool had_entry[SIGFD_TIDS];
+
+/*
+ * [K1] Counting. A set a CPU, so that none waits for another's. Atomic all the same, since a
+ * program that is preempted (see above) may be followed there by another one of ours. Never a
+ * marked call: one of another sigfd may begin as our trace opens, and end in it.
+ */
+#define COUNT(cause, flags)                                                                        \
 	({                                                                                         \
 		__u32 zero = 0;                                                                    \
 		struct sigfd_counters *c = bpf_map_lookup_elem(&counters, &zero);                  \
-		if (c)                                                                             \
+		if (c && (flags) != SIGFD_MARK_FLAGS)                                              \
 			__sync_fetch_and_add(&c->cause, 1);                                        \
 	})
 
@@ -127,27 +135,14 @@ static __always_inline bool has_comm(void)
 	return true;
 }
 
-/*
- * A thread of another number than was asked for: no call of it passes, so it has no entry, and each
- * hook can leave it alone at once. Not so before the trace is open: the start-up call is of such a
- * thread.
- */
-static __always_inline bool is_other_thread(void)
-{
-	__u64 id;
-
-	if (phase != SIGFD_OPEN || (!settings.tgid && !settings.tid))
-		return false;
-	id = bpf_get_current_pid_tgid();
-	return (settings.tgid && settings.tgid != id >> 32) ||
-	       (settings.tid && settings.tid != (__u32)id);
-}
-
-/* What else was asked for may hold for one call of a thread, and not for the next. */
 static __always_inline bool wanted(int flags)
 {
 	if (phase != SIGFD_OPEN || flags == SIGFD_MARK_FLAGS)
 		return phase == SIGFD_PROOF && flags == SIGFD_MARK_FLAGS;
+	if (settings.tgid && settings.tgid != bpf_get_current_pid_tgid() >> 32)
+		return false;
+	if (settings.tid && settings.tid != (__u32)bpf_get_current_pid_tgid())
+		return false;
 	if (settings.by_uid && settings.uid != (__u32)bpf_get_current_uid_gid())
 		return false;
 	if (settings.by_comm && !has_comm())
@@ -166,26 +161,44 @@ static __always_inline bool holds_signals(__u64 mask)
  * [K3] A call begins: the thread's entry, for the first hook to fill; NULL where the call does not
  * pass, or there is no room. To make and delete an entry a call would add two thirds to the cost.
  */
-static __always_inline struct sigfd_event *begin(bool pass)
+static __always_inline struct sigfd_event *begin(bool pass, int flags)
 {
 	static const struct sigfd_event blank;
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct sigfd_event *entry = bpf_map_lookup_elem(&inflight, &tid);
+	struct sigfd_event *entry;
 
+	if (!pass && !had_entry[tid % SIGFD_TIDS])
+		return NULL;
+	entry = bpf_map_lookup_elem(&inflight, &tid);
 	if (entry && entry->seen) {
-		COUNT(calls);
-		COUNT(missed);
+		COUNT(calls, entry->flags);
+		COUNT(missed, entry->flags);
 		entry->seen = 0;
 	}
-	if (!pass || entry)
-		return pass ? entry : NULL;
+	if (!pass)
+		return NULL;
+	if (entry)
+		return entry;
+	had_entry[tid % SIGFD_TIDS] = true;
 	bpf_map_update_elem(&inflight, &tid, &blank, BPF_NOEXIST);
 	entry = bpf_map_lookup_elem(&inflight, &tid);
 	if (!entry) {
-		COUNT(calls);
-		COUNT(table_full);
+		COUNT(calls, flags);
+		COUNT(table_full, flags);
 	}
 	return entry;
+}
+
+/* What the first hook began, for those that follow; NULL where no call is in flight that passed. */
+static __always_inline struct sigfd_event *in_flight(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct sigfd_event *entry;
+
+	if (!had_entry[tid % SIGFD_TIDS])
+		return NULL;
+	entry = bpf_map_lookup_elem(&inflight, &tid);
+	return entry && entry->seen ? entry : NULL;
 }
 
 /*
@@ -197,18 +210,15 @@ static __always_inline int boundary_enter(int ufd, const void *mask, __u64 sizem
 					  enum sigfd_syscall syscall)
 {
 	struct sigfd_event *entry;
+	bool pass = wanted(flags);
 	__u64 user_mask = 0;
-	bool pass;
 	int err = 0;
 
-	if (is_other_thread())
-		return 0;
-	pass = wanted(flags);
 	if (pass)
 		err = bpf_probe_read_user(&user_mask, sizeof(user_mask), mask);
 	if (settings.hooks == SIGFD_SYSCALL) /* else the kernel's copy decides, at the end */
 		pass = pass && holds_signals(user_mask);
-	entry = begin(pass);
+	entry = begin(pass, flags);
 	if (entry)
 		*entry = (struct sigfd_event){
 			.ktime_ns = bpf_ktime_get_ns(),
@@ -264,35 +274,31 @@ static __always_inline bool is_compat_call(void)
 SEC("kprobe/do_signalfd4")
 int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
 	struct sigfd_event *entry;
 	__u64 asked = 0;
-	bool joins, pass;
+	bool pass;
 
-	if (is_other_thread())
+	if (settings.hooks == SIGFD_BOTH && !is_compat_call()) {
+		/* Joins what the boundary saw. Not in flight: refused or lost there. */
+		entry = in_flight();
+		if (entry) {
+			bpf_probe_read_kernel(&entry->mask, sizeof(entry->mask), mask);
+			entry->seen |= SIGFD_KPROBE;
+		}
 		return 0;
-	joins = settings.hooks == SIGFD_BOTH && !is_compat_call();
-	pass = joins || wanted(flags);
+	}
+	pass = wanted(flags);
 	if (pass)
 		bpf_probe_read_kernel(&asked, sizeof(asked), mask);
-	if (!joins) {
-		entry = begin(pass && holds_signals(asked));
-		if (entry)
-			*entry = (struct sigfd_event){
-				.ktime_ns = bpf_ktime_get_ns(),
-				.mask = asked,
-				.ufd = ufd,
-				.flags = flags,
-				.seen = SIGFD_KPROBE,
-			};
-		return 0;
-	}
-	/* To what the boundary saw. Not in flight: refused there, or lost and counted there. */
-	entry = bpf_map_lookup_elem(&inflight, &tid);
-	if (entry && entry->seen) {
-		entry->mask = asked;
-		entry->seen |= SIGFD_KPROBE;
-	}
+	entry = begin(pass && holds_signals(asked), flags);
+	if (entry)
+		*entry = (struct sigfd_event){
+			.ktime_ns = bpf_ktime_get_ns(),
+			.mask = asked,
+			.ufd = ufd,
+			.flags = flags,
+			.seen = SIGFD_KPROBE,
+		};
 	return 0;
 }
 
@@ -301,11 +307,11 @@ int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
  * that is filtered out never pays for it. The thread can't have changed its own blocked set since
  * the call began.
  */
-static __always_inline void finish(struct sigfd_event *entry, __u32 tid, int ret)
+static __always_inline void finish(struct sigfd_event *entry, int ret)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 mask = entry->seen & SIGFD_KPROBE ? entry->mask : entry->user_mask;
-	__u64 flags = BPF_RB_NO_WAKEUP;
+	__u64 flags = BPF_RB_NO_WAKEUP, id = bpf_get_current_pid_tgid();
 
 	if ((settings.failed && ret >= 0) || !holds_signals(mask))
 		goto out;
@@ -314,8 +320,8 @@ static __always_inline void finish(struct sigfd_event *entry, __u32 tid, int ret
 	entry->duration_ns = bpf_ktime_get_ns() - entry->ktime_ns;
 	entry->blocked = BPF_CORE_READ(task, blocked.sig[0]);
 	entry->cgroup_id = bpf_get_current_cgroup_id();
-	entry->tgid = bpf_get_current_pid_tgid() >> 32;
-	entry->tid = tid;
+	entry->tgid = id >> 32;
+	entry->tid = id;
 	entry->uid = bpf_get_current_uid_gid();
 	bpf_get_current_comm(entry->comm, sizeof(entry->comm));
 
@@ -325,9 +331,9 @@ static __always_inline void finish(struct sigfd_event *entry, __u32 tid, int ret
 	 */
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wake_at)
 		flags = BPF_RB_FORCE_WAKEUP;
-	COUNT(calls);
+	COUNT(calls, entry->flags);
 	if (bpf_ringbuf_output(&events, entry, sizeof(*entry), flags))
-		COUNT(ring_full);
+		COUNT(ring_full, entry->flags);
 out:
 	entry->seen = 0;
 }
@@ -339,26 +345,24 @@ out:
 SEC("kretprobe/do_signalfd4")
 int BPF_KRETPROBE(kernel_return, int ret)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct sigfd_event *entry = is_other_thread() ? NULL : bpf_map_lookup_elem(&inflight, &tid);
+	struct sigfd_event *entry = in_flight();
 
-	if (!entry || !entry->seen)
+	if (!entry)
 		return 0;
 	entry->seen |= SIGFD_KRETPROBE;
 	if (!(entry->seen & SIGFD_ENTER)) /* else sys_exit comes yet */
-		finish(entry, tid, ret);
+		finish(entry, ret);
 	return 0;
 }
 
 /* [K7] The boundary, outwards. Also the end of calls that failed before do_signalfd4. */
 static __always_inline int boundary_exit(int ret)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct sigfd_event *entry = is_other_thread() ? NULL : bpf_map_lookup_elem(&inflight, &tid);
+	struct sigfd_event *entry = in_flight();
 
 	if (entry && entry->seen & SIGFD_ENTER) {
 		entry->seen |= SIGFD_EXIT;
-		finish(entry, tid, ret);
+		finish(entry, ret);
 	}
 	return 0;
 }
@@ -384,7 +388,8 @@ int thread_exit(void *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 
-	begin(false);
-	bpf_map_delete_elem(&inflight, &tid);
+	begin(false, 0);
+	if (had_entry[tid % SIGFD_TIDS])
+		bpf_map_delete_elem(&inflight, &tid);
 	return 0;
 }

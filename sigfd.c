@@ -81,26 +81,25 @@ static struct {
 static struct {
 	struct sigfd_bpf *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *links[7];  /* one a program of the kernel half; NULL: not attached */
-	struct sigfd_counters base; /* what was counted before the trace began */
-	unsigned long skipped;      /* entries that the kernel had skipped before it began */
-	unsigned long received;     /* events taken from the ring buffer, the marked ones aside */
-	unsigned long shown;        /* of these, written */
-	unsigned long unwritten;    /* of these, dropped because nobody reads */
-	unsigned long unwanted;     /* events dropped because they came after --max-events */
-	__u64 nonce;                /* the mask of our start-up call */
-	__u32 proof_tgid;           /* who we are in the initial PID namespace; 0: not proven */
-	__u64 to_realtime;          /* CLOCK_REALTIME minus CLOCK_MONOTONIC, now, ns */
-	__u64 deadline;             /* CLOCK_MONOTONIC, ns; 0: no --duration */
-	__u64 hurry;                /* from then on no reader is waited for, ns; 0: no hurry */
-	pid_t command;              /* 0: none, or it has ended */
-	int command_status;         /* its exit status, once it has ended */
-	int error;                  /* exit status that an error while running asks for; 0: none */
-	int signal;                 /* the one that ended us; 0: none */
-	int output;                 /* the descriptor for events */
-	bool from_terminal;         /* COMMAND has had the signal too */
-	bool stop;                  /* end the run */
-	bool closed;                /* nobody takes the output any more */
+	struct bpf_link *links[7]; /* one a program of the kernel half; NULL: not attached */
+	unsigned long skipped;     /* entries that the kernel had skipped before it began */
+	unsigned long received;    /* events taken from the ring buffer, the marked ones aside */
+	unsigned long shown;       /* of these, written */
+	unsigned long unwritten;   /* of these, dropped because nobody reads */
+	unsigned long unwanted;    /* events dropped because they came after --max-events */
+	__u64 nonce;               /* the mask of our start-up call */
+	__u32 proof_tgid;          /* who we are in the initial PID namespace; 0: not proven */
+	__u64 to_realtime;         /* CLOCK_REALTIME minus CLOCK_MONOTONIC, now, ns */
+	__u64 deadline;            /* CLOCK_MONOTONIC, ns; 0: no --duration */
+	__u64 hurry;               /* from then on no reader is waited for, ns; 0: no hurry */
+	pid_t command;             /* 0: none, or it has ended */
+	int command_status;        /* its exit status, once it has ended */
+	int error;                 /* exit status that an error while running asks for; 0: none */
+	int signal;                /* the one that ended us; 0: none */
+	int output;                /* the descriptor for events */
+	bool from_terminal;        /* COMMAND has had the signal too */
+	bool stop;                 /* end the run */
+	bool closed;               /* nobody takes the output any more */
 } run;
 
 static sigset_t our_signals;     /* those that we take */
@@ -1501,6 +1500,8 @@ static int prove(void)
 		ring_buffer__consume(run.ring);
 	}
 	run.skel->bss->phase = SIGFD_CLOSED;
+	/* Leaves our entry's place to others: we make no other call. */
+	bpf_map_delete_elem(bpf_map__fd(run.skel->maps.inflight), &run.proof_tgid);
 	if (run.proof_tgid)
 		return 0;
 	if (opt.hooks & SIGFD_PAIR && !check_kprobes_enabled(said, sizeof(said)))
@@ -1739,7 +1740,7 @@ static unsigned long read_skipped(void)
 	return skipped;
 }
 
-/* The counters, over all CPUs, less what the proof had counted (run.base). */
+/* The counters, over all CPUs. */
 static struct sigfd_counters read_counters(void)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -1755,10 +1756,6 @@ static struct sigfd_counters read_counters(void)
 		}
 	}
 	free(each);
-	sum.calls -= run.base.calls;
-	sum.ring_full -= run.base.ring_full;
-	sum.table_full -= run.base.table_full;
-	sum.missed -= run.base.missed;
 	return sum;
 }
 
@@ -1781,19 +1778,19 @@ static void say_losses(void)
 	said = lost;
 }
 
-/* How many calls are in flight; all entries go. */
-static unsigned long clear_inflight(void)
+/* How many calls are in flight. */
+static unsigned long count_inflight(void)
 {
 	int fd = bpf_map__fd(run.skel->maps.inflight);
 	unsigned long n = 0;
-	__u32 key;
+	__u32 key, *last = NULL;
 
-	while (!bpf_map_get_next_key(fd, NULL, &key)) {
+	while (!bpf_map_get_next_key(fd, last, &key)) {
 		struct sigfd_event entry = { 0 };
 
 		bpf_map_lookup_elem(fd, &key, &entry);
-		bpf_map_delete_elem(fd, &key);
-		n += !!entry.seen;
+		n += entry.seen && entry.flags != SIGFD_MARK_FLAGS;
+		last = &key;
 	}
 	return n;
 }
@@ -1817,7 +1814,7 @@ static void account(void)
 	flush_records();
 
 	c = read_counters();
-	left = clear_inflight();
+	left = count_inflight();
 	c.missed += left;
 	c.calls += left;
 	c.calls -= run.unwanted;
@@ -1851,10 +1848,7 @@ static int trace(void)
 	if (status)
 		return status;
 
-	clear_inflight(); /* of marked calls, by whomever */
-	run.base = read_counters();
 	run.skipped = read_skipped();
-
 	print_header();
 	complain("Tracing signalfd calls by %s. Ctrl-C ends.",
 		 opt.hooks == SIGFD_PAIR    ? "do_signalfd4 (hook pair)" :

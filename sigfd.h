@@ -29,6 +29,12 @@
 #define SIGFD_INFLIGHT_MAX 8192
 
 /*
+ * Places for threads in the kernel half's had_entry[], one byte each, by thread number. Two threads
+ * of the same place cost each other a lookup, no more.
+ */
+#define SIGFD_TIDS 65536
+
+/*
  * How far up the family tree a process is followed to sigfd (`-- COMMAND`). The verifier wants a
  * bound; a descendant deeper than this is not seen.
  */
@@ -37,8 +43,8 @@
 /*
  * The start-up call, by which sigfd proves that its probes fire, bears this mark. The flags are
  * invalid, so the kernel answers EINVAL before it looks at the descriptor: the call does nothing.
- * A marked call is never shown, by this sigfd or by another one on the same machine; its mask
- * tells whose it is.
+ * A marked call is never shown nor counted, by this sigfd or by another one on the same machine;
+ * its mask tells whose it is.
  */
 #define SIGFD_MARK_FLAGS 0x51f0d000
 

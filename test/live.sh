@@ -462,6 +462,23 @@ marks_are_no_calls() {
 	jq -en '[inputs] | all(.flags == 0)' out >/dev/null
 }
 
+# Some of them may begin before the trace does, and end in it or after it: sigfd's start-up call is
+# made to last a second, in which the other process begins some.
+marks_may_outlast_the_start() {
+	type -P strace >/dev/null || skip 'no strace here'
+	printf '%s\n' '#!/bin/sh' "exec strace -D -qq -o trace -e inject=signalfd4:delay_exit=1000000 \\" \
+		"'$sigfd' \"\$@\"" >slow
+	chmod +x slow
+	demand a "$bin/outlast"
+	sigfd=./slow start -j
+	echo >&"${feed[a]}"
+	wait_until has_lines a.out 1
+	stop
+	(($(<a.out) > 10))
+	adds_up
+	equal 'calls' 0 "$calls"
+}
+
 ends_with_pipe() {
 	"$bin/burst" -n 0 -c live-endless >/dev/null &
 	{ output=/dev/stdout run -n live-endless && echo "$status" >status; } | head -n 1 >out
@@ -542,14 +559,18 @@ stale_entry() {
 
 # Also a call that the filter refuses finds it, and is not taken for the end of the earlier one.
 stale_entry_refused() {
-	demand a "$bin/burst" -gp -s 1
-	start -j -p "${pid[a]}" -s INT
+	make_cgroup
+	demand a "$bin/burst" -gp
+	echo "${pid[a]}" >"$cgroup/below/cgroup.procs"
+	start -j -p "${pid[a]}" -c "$cgroup/below"
+	burst a 1 # it has an entry now
+	echo "${pid[a]}" >"$cgroup/cgroup.procs"
 	put_stale "${pid[a]}" 1
 	burst a 23
 	stop
-	adds_up 1
+	adds_up 2
 	equal 'return missed' 1 "$missed"
-	equal 'lines' 0 "$(wc -l <out)"
+	equal 'lines' 1 "$(wc -l <out)"
 }
 
 # Entries whose threads never call again are counted at the end.
@@ -588,14 +609,19 @@ return_missed() {
 	[[ $hook != pair ]] || ((missed > 0))
 }
 
+# The threads of b leave their places when they end: 200 are content with what others leave of 8192.
 table_full() {
-	demand a "$bin/burst" -gp
-	start -j -p "${pid[a]}"
-	put_stale 5000000 8192
+	demand a "$bin/burst" -gp -c live-table
+	demand b "$bin/burst" -gpo -c live-table
+	start -j -n live-table
+	put_stale 5000000 8150
+	burst b 200
+	wait_until put_stale 6000000 42
 	burst a 23
 	wait_until has_text err 'lost so far.*table full 23'
 	stop
-	adds_up 8215
+	adds_up 8415
+	equal 'shown' 200 "$shown"
 	equal 'table full' 23 "$table"
 	equal 'return missed' 8192 "$missed"
 }
@@ -860,6 +886,8 @@ test_hook() {
 	tap "$hook: SIGTERM ends" ends_by_signal TERM
 	tap "$hook: SIGTERM ends in a storm of calls" ends_in_storm
 	tap "$hook: marked calls of others count as nothing" marks_are_no_calls
+	tap "$hook: marked calls that began before the trace count as nothing" \
+		marks_may_outlast_the_start
 	tap "$hook: the end of the process asked for ends" ends_with_target
 	tap "$hook: a closed pipe ends" ends_with_pipe
 	tap "$hook: a full disk is an error" ends_with_full_disk
