@@ -102,7 +102,7 @@ struct sigfd_event {
 	__s32 ret;                 /* descriptor, or -errno */
 	__u32 seen;                /* enum sigfd_seen, ORed by each hook; 0: none in flight */
 	__u32 unused;              /* 0; keeps the size a multiple of 8 */
-	char comm[SIGFD_COMM_LEN]; /* of the thread; any bytes, NUL-terminated and padded */
+	char comm[SIGFD_COMM_LEN]; /* of the thread; any bytes up to a NUL, any behind it */
 };
 
 /* What the user half asks for. All zero: every call, by no hook. Constant once loaded. */
