@@ -164,18 +164,29 @@ static inline int is_readable(int fd)
  * is for an emulated processor under load. Nor does it leave a core: with RLIMIT_CORE 0 the program
  * in core_pattern would be started all the same, with 1 it is not (fs/coredump.c@v5.10 to v7.3).
  * Where the hard limit is 0 it stays so.
+ *
+ * It waits until the parent has left fork(): in there glibc 2.41 (not 2.36) blocks all signals.
  */
 static inline pid_t start_child(int (*what)(void))
 {
 	const struct rlimit no_core = { 1, 1 };
-	pid_t child = must(fork());
+	char none;
+	int gate[2];
+	pid_t child;
 
+	must(pipe(gate));
+	child = must(fork());
 	if (!child) {
+		close(gate[1]);
+		must(read(gate[0], &none, 1)); /* until the parent has closed it too */
+		close(gate[0]);
 		unblock(signals(SIGALRM, 0));
 		alarm(60);
 		setrlimit(RLIMIT_CORE, &no_core);
 		_exit(what());
 	}
+	close(gate[0]);
+	close(gate[1]);
 	return child;
 }
 
