@@ -1225,7 +1225,7 @@ static int run_check(void)
 static __u64 blocked_by_all(const char *pid)
 {
 	__u64 all = ~0ULL;
-	struct dirent *d;
+	const struct dirent *d;
 	char path[300];
 	DIR *dir;
 
@@ -1282,7 +1282,7 @@ static void list_descriptor(const char *pid, const char *fd, const char *comm)
 static bool list_process(const char *pid)
 {
 	char path[64], target[64], comm[SIGFD_COMM_LEN + 1] = "";
-	struct dirent *d;
+	const struct dirent *d;
 	unsigned long long uid;
 	bool hidden = false;
 	ssize_t n;
@@ -1321,7 +1321,7 @@ static int run_list(void)
 {
 	DIR *proc = opendir("/proc");
 	unsigned hidden = 0;
-	struct dirent *d;
+	const struct dirent *d;
 
 	if (!proc) {
 		complain("can't read /proc: %s; mount -t proc proc /proc", strerror(errno));

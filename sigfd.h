@@ -56,7 +56,7 @@ enum sigfd_phase {
 };
 
 /* A signal's bit in the kernel's sigset_t, on every 64-bit architecture with 64 signals. */
-#define SIGFD_BIT(sig) (1ULL << ((sig)-1))
+#define SIGFD_BIT(sig) (1ULL << ((sig) + -1))
 
 /* Which hooks a call passed: struct sigfd_event.seen. */
 enum sigfd_seen {

@@ -231,7 +231,7 @@ static void make_cgroup(char *path, size_t size)
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	char file[PATH_MAX + 32];
-	struct mntent *mount;
+	const struct mntent *mount;
 
 	while ((mount = getmntent(mounts)) && strcmp(mount->mnt_type, "cgroup2"))
 		;

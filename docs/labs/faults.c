@@ -19,7 +19,7 @@ static void bad_access(void)
 static void access_behind_end(void)
 {
 	int file = must(memfd_create("empty", 0));
-	volatile char *page = mmap(NULL, 1, PROT_READ, MAP_SHARED, file, 0);
+	const volatile char *page = mmap(NULL, 1, PROT_READ, MAP_SHARED, file, 0);
 
 	(void)*page;
 }

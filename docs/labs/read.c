@@ -66,7 +66,7 @@ static void short_buffer(void)
 static int read_two_of_five(void)
 {
 	struct signalfd_siginfo infos[5];
-	char *rest = (char *)&infos[2];
+	const char *rest = (const char *)&infos[2];
 
 	memset(infos, 0x5a, sizeof(infos));
 	raise(SIGUSR1);

@@ -39,6 +39,7 @@ static unsigned long number_in(const char *path, const char *format)
 /* The kernel takes a program only for the kind of probe that it was loaded for. */
 static int load(enum bpf_prog_type type, const char *name)
 {
+	static const char license[] = "Dual BSD/GPL";
 	static const struct bpf_insn only_return[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
@@ -50,7 +51,7 @@ static int load(enum bpf_prog_type type, const char *name)
 	attr.prog_type = type;
 	attr.insns = (uintptr_t)only_return;
 	attr.insn_cnt = 2;
-	attr.license = (uintptr_t) "Dual BSD/GPL";
+	attr.license = (uintptr_t)license;
 	strcpy(attr.prog_name, name);
 	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
 	must(fd >= 0, "loading a program");
@@ -80,7 +81,8 @@ static void attach_tracepoint(const char *id, const char *name)
 
 static void attach_kprobe(bool at_return, const char *name)
 {
-	struct perf_event_attr attr = { .config1 = (uintptr_t) "do_signalfd4" };
+	static const char function[] = "do_signalfd4";
+	struct perf_event_attr attr = { .config1 = (uintptr_t)function };
 
 	attr.type = number_in(PMU "type", "%lu");
 	attr.config = (unsigned long)at_return << number_in(PMU "format/retprobe", "config:%lu");

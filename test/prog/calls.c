@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BIT(sig) (1ULL << ((sig)-1))
+#define BIT(sig) (1ULL << ((sig) + -1))
 #define SLACK_NS 2000000 /* the clocks are read one after the other */
 
 enum way { SIGNALFD, SIGNALFD4, COMPAT_SIGNALFD, COMPAT_SIGNALFD4 };

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BIT(sig) (1ULL << ((sig)-1))
+#define BIT(sig) (1ULL << ((sig) + -1))
 
 static const uint64_t masks[] = {
 	0,
