@@ -452,6 +452,11 @@ test_live_here() {
 test_hosts() {
 	include "hosts" test/vm.sh -- test/hosts.sh
 	include "hosts" test/vm.sh --append lockdown=confidentiality -- test/hosts.sh lockdown
+	local kernel
+	for kernel in "${kernels[@]}"; do
+		include "hosts, $kernel" test/vm.sh --kernel "$kernel" \
+			--append lockdown=confidentiality -- test/hosts.sh lockdown
+	done
 	include "docs, vm" test/vm.sh --timeout 1800 -- test/transcripts.sh --vm
 }
 
