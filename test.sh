@@ -450,9 +450,9 @@ test_live_here() {
 }
 
 test_hosts() {
+	local kernel
 	include "hosts" test/vm.sh -- test/hosts.sh
 	include "hosts" test/vm.sh --append lockdown=confidentiality -- test/hosts.sh lockdown
-	local kernel
 	for kernel in "${kernels[@]}"; do
 		include "hosts, $kernel" test/vm.sh --kernel "$kernel" \
 			--append lockdown=confidentiality -- test/hosts.sh lockdown

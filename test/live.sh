@@ -470,7 +470,7 @@ marks_may_outlast_the_start() {
 		"'$sigfd' \"\$@\"" >slow
 	chmod +x slow
 	demand a "$bin/outlast"
-	sigfd=./slow start -j
+	sigfd=./slow start -j -n outlast # no filter is asked about marked calls
 	echo >&"${feed[a]}"
 	wait_until has_lines a.out 1
 	stop
