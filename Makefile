@@ -103,7 +103,9 @@ programs: $(patsubst test/prog/%.c,test/bin/%,$(wildcard test/prog/*.c)) \
 
 test/bin/%: test/prog/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Wall -Wextra -pthread $< -o $@
+	$(CC) $(CFLAGS) -Wall -Wextra -pthread -I$(O) $< -o $@
+
+test/bin/stale: $(O)/sigfd.skel.h
 
 $(O)/labs/%: docs/labs/%.c docs/labs/lab.h Makefile
 	@mkdir -p $(@D)

@@ -10,8 +10,8 @@
  *	         return            [K6] kretprobe: the result, and no arguments
  *	         -- boundary --    [K7] sys_exit: the result
  *
- * No hook sees a whole call. The first hook of a call fills the thread's entry in `inflight`; the
- * last one completes it, sends it and clears `seen`. What must hold:
+ * No hook sees a whole call. The first hook of a call fills the thread's entry; the last one
+ * completes it, sends it and clears `seen`. What must hold:
  *
  *  - A thread has one entry: it is in one system call at a time. Made at its first call that
  *    passes, the entry is kept for the next, until the thread ends.
@@ -64,8 +64,19 @@ struct {
 } cgroup SEC(".maps");
 
 /*
- * A plain hash, not an LRU one: that would make room by dropping a call in flight without a word.
- * Task storage would need no [K9], but comes with 5.11 only.
+ * The threads' entries. A thread takes the slot of its number; where another has that already, its
+ * entry goes into the hash below. With all of them there, two lookups a call would add an eighth to
+ * the cost.
+ */
+struct sigfd_slot slots[SIGFD_INFLIGHT_MAX];
+
+/*
+ * Under SIGFD_SLOT and a slot's number: that the slot is taken. The hash lets in each key once, so
+ * no two threads take the same slot (an atomic exchange would do, but BPF has none before 5.12),
+ * and there is one limit for all. Under a thread's number: its entry, where it has no slot.
+ *
+ * Not an LRU hash: that would make room by dropping a call in flight without a word. Task storage
+ * would need neither slots nor [K9], but comes with 5.11 only.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -80,13 +91,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sigfd_counters);
 } counters SEC(".maps");
-
-/*
- * Has a thread of this number, or of another one with the same place, ever had an entry? Written
- * by begin(), never cleared. Where it says no, no hook need look for an entry: that would be most
- * of what a refused call costs.
- */
-bool had_entry[SIGFD_TIDS];
 
 /*
  * [K1] Counting. A set a CPU, so that none waits for another's. Atomic all the same, since a
@@ -160,19 +164,41 @@ static __always_inline bool holds_signals(__u64 mask)
 	return !settings.signals || mask & settings.signals;
 }
 
+/* The thread's entry; NULL: it has none, as most threads whose calls are refused. */
+static __always_inline struct sigfd_event *entry_of(__u32 tid)
+{
+	struct sigfd_slot *slot = &slots[tid % SIGFD_INFLIGHT_MAX];
+
+	if (slot->tid == tid)
+		return &slot->entry;
+	return slot->shared ? bpf_map_lookup_elem(&inflight, &tid) : NULL;
+}
+
+/* NULL: there is no room for one more. */
+static __always_inline struct sigfd_event *new_entry(__u32 tid)
+{
+	static const struct sigfd_event blank;
+	__u32 key = SIGFD_SLOT | tid % SIGFD_INFLIGHT_MAX;
+	struct sigfd_slot *slot = &slots[tid % SIGFD_INFLIGHT_MAX];
+
+	if (!bpf_map_update_elem(&inflight, &key, &blank, BPF_NOEXIST)) {
+		slot->tid = tid;
+		return &slot->entry;
+	}
+	slot->shared = 1;
+	bpf_map_update_elem(&inflight, &tid, &blank, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&inflight, &tid);
+}
+
 /*
  * [K3] A call begins: the thread's entry, for the first hook to fill; NULL where the call does not
  * pass, or there is no room. To make and delete an entry a call would add two thirds to the cost.
  */
 static __always_inline struct sigfd_event *begin(bool pass, int flags)
 {
-	static const struct sigfd_event blank;
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct sigfd_event *entry;
+	struct sigfd_event *entry = entry_of(tid);
 
-	if (!pass && !had_entry[tid % SIGFD_TIDS])
-		return NULL;
-	entry = bpf_map_lookup_elem(&inflight, &tid);
 	if (entry && entry->seen) {
 		COUNT(calls, entry->flags);
 		COUNT(missed, entry->flags);
@@ -180,11 +206,8 @@ static __always_inline struct sigfd_event *begin(bool pass, int flags)
 	}
 	if (!pass)
 		return NULL;
-	if (entry)
-		return entry;
-	had_entry[tid % SIGFD_TIDS] = true;
-	bpf_map_update_elem(&inflight, &tid, &blank, BPF_NOEXIST);
-	entry = bpf_map_lookup_elem(&inflight, &tid);
+	if (!entry)
+		entry = new_entry(tid);
 	if (!entry) {
 		COUNT(calls, flags);
 		COUNT(table_full, flags);
@@ -195,12 +218,8 @@ static __always_inline struct sigfd_event *begin(bool pass, int flags)
 /* What the first hook began, for those that follow; NULL where no call is in flight that passed. */
 static __always_inline struct sigfd_event *in_flight(void)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct sigfd_event *entry;
+	struct sigfd_event *entry = entry_of(bpf_get_current_pid_tgid());
 
-	if (!had_entry[tid % SIGFD_TIDS])
-		return NULL;
-	entry = bpf_map_lookup_elem(&inflight, &tid);
 	return entry && entry->seen ? entry : NULL;
 }
 
@@ -412,10 +431,16 @@ int exit_signalfd4(struct trace_event_raw_sys_exit *ctx)
 SEC("raw_tracepoint/sched_process_exit")
 int thread_exit(void *ctx)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 tid = bpf_get_current_pid_tgid(), key = tid;
+	struct sigfd_slot *slot = &slots[tid % SIGFD_INFLIGHT_MAX];
 
 	begin(false, 0);
-	if (had_entry[tid % SIGFD_TIDS])
-		bpf_map_delete_elem(&inflight, &tid);
+	if (slot->tid == tid) {
+		slot->tid = 0; /* before another thread may take it */
+		key = SIGFD_SLOT | tid % SIGFD_INFLIGHT_MAX;
+	} else if (!slot->shared) {
+		return 0;
+	}
+	bpf_map_delete_elem(&inflight, &key);
 	return 0;
 }

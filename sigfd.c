@@ -1505,8 +1505,6 @@ static int prove(void)
 		ring_buffer__consume(run.ring);
 	}
 	run.skel->bss->phase = SIGFD_CLOSED;
-	/* Leaves our entry's place to others: we make no other call. */
-	bpf_map_delete_elem(bpf_map__fd(run.skel->maps.inflight), &run.proof_tgid);
 	if (run.proof_tgid)
 		return 0;
 	if (opt.hooks & SIGFD_PAIR && !check_kprobes_enabled(said, sizeof(said)))
@@ -1783,18 +1781,25 @@ static void say_losses(void)
 	said = lost;
 }
 
-/* How many calls are in flight. */
+static bool is_in_flight(const struct sigfd_event *entry)
+{
+	return entry->seen && entry->flags != SIGFD_MARK_FLAGS;
+}
+
+/* How many calls are in flight: in the slots, and in the hash, which has none under a slot's key. */
 static unsigned long count_inflight(void)
 {
 	int fd = bpf_map__fd(run.skel->maps.inflight);
 	unsigned long n = 0;
 	__u32 key, *last = NULL;
 
+	for (int i = 0; i < SIGFD_INFLIGHT_MAX; i++)
+		n += is_in_flight(&run.skel->bss->slots[i].entry);
 	while (!bpf_map_get_next_key(fd, last, &key)) {
 		struct sigfd_event entry = { 0 };
 
 		bpf_map_lookup_elem(fd, &key, &entry);
-		n += entry.seen && entry.flags != SIGFD_MARK_FLAGS;
+		n += is_in_flight(&entry);
 		last = &key;
 	}
 	return n;

@@ -24,15 +24,15 @@
 
 /*
  * Threads alive that have made a call which passed the filters: each keeps its entry, in which a
- * call is in flight or none, until it ends.
+ * call is in flight or none, until it ends. One is sigfd itself. Also the number of slots.
  */
 #define SIGFD_INFLIGHT_MAX 8192
 
 /*
- * Places for threads in the kernel half's had_entry[], one byte each, by thread number. Two threads
- * of the same place cost each other a lookup, no more.
+ * Tells a slot's number from a thread's, as keys of the map `inflight`. Thread numbers have 30
+ * bits at most (FUTEX_TID_MASK, include/uapi/linux/futex.h).
  */
-#define SIGFD_TIDS 65536
+#define SIGFD_SLOT 0x80000000
 
 /*
  * How far up the family tree a process is followed to sigfd (`-- COMMAND`). The verifier wants a
@@ -104,6 +104,13 @@ struct sigfd_event {
 	__u32 unused;              /* 0; keeps the size a multiple of 8 */
 	char comm[SIGFD_COMM_LEN]; /* of the thread; any bytes up to a NUL, any behind it */
 };
+
+/* A place for one thread's entry, on cache lines that it shares with no other. */
+struct sigfd_slot {
+	__u32 tid;    /* the thread that has it; 0: none */
+	__u32 shared; /* 0 or 1: another wanted it meanwhile, and has its entry in the hash, or had */
+	struct sigfd_event entry;
+} __attribute__((aligned(64)));
 
 /* What the user half asks for. All zero: every call, by no hook. Constant once loaded. */
 struct sigfd_settings {

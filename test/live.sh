@@ -609,21 +609,57 @@ return_missed() {
 	[[ $hook != pair ]] || ((missed > 0))
 }
 
-# The threads of b leave their places when they end: 200 are content with what others leave of 8192.
+# The threads of b leave their entries when they end: with slots, then without.
 table_full() {
 	demand a "$bin/burst" -gp -c live-table
 	demand b "$bin/burst" -gpo -c live-table
 	start -j -n live-table
+	burst b 200
 	put_stale 5000000 8150
 	burst b 200
-	wait_until put_stale 6000000 42
+	wait_until put_stale 6000000 41
 	burst a 23
 	wait_until has_text err 'lost so far.*table full 23'
 	stop
-	adds_up 8415
-	equal 'shown' 200 "$shown"
+	adds_up 8614
+	equal 'shown' 400 "$shown"
 	equal 'table full' 23 "$table"
-	equal 'return missed' 8192 "$missed"
+	equal 'return missed' 8191 "$missed"
+}
+
+# Processes whose numbers want the same slot. b begins while a has it and is in a call; c, with the
+# number of a, when a has ended; d, with the number of b, when b has ended and c is in a call.
+one_slot_for_all() {
+	local slots=8192 number
+	demand a "$bin/burst" -gp -s 1 -c live-slot
+	for ((number = pid[a] % slots; number < 4 * slots; number += slots)); do
+		[[ $number -lt 300 || -e /proc/$number ]] || break
+	done
+	start -j -n live-slot
+	burst a 3
+	put_stale "${pid[a]}" 1
+	demand b "$bin/burst" -gp -s 2 -c live-slot -N "$number"
+	burst b 5
+	burst a 7
+	kill -KILL "${pid[a]}"
+	wait "${pid[a]}" || true
+	demand c "$bin/burst" -gp -s 4 -c live-slot -N "${pid[a]}"
+	burst b 11
+	burst c 13
+	put_stale "${pid[a]}" 1
+	kill -KILL "$number"
+	wait "${pid[b]}" || true
+	demand d "$bin/burst" -gp -s 8 -c live-slot -N "$number"
+	burst d 17
+	burst c 19
+	stop
+	adds_up 77
+	equal 'return missed' 2 "$missed"
+	equal 'process, mask, calls' \
+		"[[${pid[a]},1,10],[$number,2,16],[${pid[a]},4,32],[$number,8,17]]" "$(
+			jq -nc '[inputs | [.pid, (.mask[-1:] | tonumber)]] | group_by(.[1])
+				| map(.[0] + [length])' out
+		)"
 }
 
 # ---- 8: kprobes switched off ---------------------------------------------------------------------
@@ -898,6 +934,7 @@ test_hook() {
 	tap "$hook: a stale entry is found by a call that is filtered out" stale_entry_refused
 	tap "$hook: stale entries at the end are counted" stale_to_the_end
 	tap "$hook: a full table is counted" table_full
+	tap "$hook: processes whose entries want the same slot" one_slot_for_all
 	tap "$hook: two at once see the same, and not each other" two_at_once
 	tap "$hook: the sums are right under stress" stress
 	[[ $hook != both ]] || tap "$hook: a raced mask is shown" shows_race

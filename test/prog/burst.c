@@ -9,6 +9,7 @@
  *	-l      never two calls at once: Linux 7.3 may skip a tracer's hooks for one of them
  *	-o      each call in a thread of its own, one after the other
  *	-f      all in a child by fork, without exec
+ *	-N PID  all in a child of that process number (EEXIST: it is taken)
  *	-g      wait for lines on standard input, each the N of one more round
  *	-p      print after each round how many calls were made
  *	-w      fill the descriptor table first: the next calls widen it, and sleep in the kernel
@@ -16,6 +17,7 @@
  *	-c COMM the name of all its threads
  */
 #define _GNU_SOURCE
+#include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -31,6 +33,7 @@
 #include "../../sigfd.h"
 
 static long good = 23, bad, threads = 1;
+static pid_t number; /* of the child; 0: the kernel's choice */
 static bool own_thread, one_by_one, in_child, on_demand, print, quit;
 static uint64_t mask = 1;
 static unsigned bad_flags = 1;
@@ -132,11 +135,22 @@ static void run(void)
 		pthread_join(thread[i], NULL);
 }
 
+static pid_t fork_child(void)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&number,
+		.set_tid_size = number != 0,
+	};
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
 int main(int argc, char **argv)
 {
 	int c, status = 0;
 
-	while ((c = getopt(argc, argv, "n:x:mt:lofgpws:c:")) != -1) {
+	while ((c = getopt(argc, argv, "n:x:mt:lofN:gpws:c:")) != -1) {
 		switch (c) {
 		case 'n':
 			good = atol(optarg);
@@ -159,6 +173,10 @@ int main(int argc, char **argv)
 		case 'f':
 			in_child = true;
 			break;
+		case 'N':
+			in_child = true;
+			number = atoi(optarg);
+			break;
 		case 'g':
 			on_demand = true;
 			break;
@@ -179,9 +197,12 @@ int main(int argc, char **argv)
 		}
 	}
 	signal(SIGTERM, on_term);
-	if (in_child && fork()) {
-		wait(&status);
-		return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	if (in_child) {
+		c = fork_child();
+		if (c < 0)
+			perror("clone3");
+		if (c)
+			return wait(&status) > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 	}
 	run();
 	return 0;
