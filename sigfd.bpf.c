@@ -68,7 +68,7 @@ struct {
  * entry goes into the hash below. With all of them there, two lookups a call would add an eighth to
  * the cost.
  */
-struct sigfd_slot slots[SIGFD_INFLIGHT_MAX];
+struct sigfd_slot slots[SIGFD_SLOTS];
 
 /*
  * Under SIGFD_SLOT and a slot's number: that the slot is taken. The hash lets in each key once, so
@@ -167,7 +167,7 @@ static __always_inline bool holds_signals(__u64 mask)
 /* The thread's entry; NULL: it has none, as most threads whose calls are refused. */
 static __always_inline struct sigfd_event *entry_of(__u32 tid)
 {
-	struct sigfd_slot *slot = &slots[tid % SIGFD_INFLIGHT_MAX];
+	struct sigfd_slot *slot = &slots[tid % SIGFD_SLOTS];
 
 	if (slot->tid == tid)
 		return &slot->entry;
@@ -178,8 +178,8 @@ static __always_inline struct sigfd_event *entry_of(__u32 tid)
 static __always_inline struct sigfd_event *new_entry(__u32 tid)
 {
 	static const struct sigfd_event blank;
-	__u32 key = SIGFD_SLOT | tid % SIGFD_INFLIGHT_MAX;
-	struct sigfd_slot *slot = &slots[tid % SIGFD_INFLIGHT_MAX];
+	__u32 key = SIGFD_SLOT | tid % SIGFD_SLOTS;
+	struct sigfd_slot *slot = &slots[tid % SIGFD_SLOTS];
 
 	if (!bpf_map_update_elem(&inflight, &key, &blank, BPF_NOEXIST)) {
 		slot->tid = tid;
@@ -432,12 +432,12 @@ SEC("raw_tracepoint/sched_process_exit")
 int thread_exit(void *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid(), key = tid;
-	struct sigfd_slot *slot = &slots[tid % SIGFD_INFLIGHT_MAX];
+	struct sigfd_slot *slot = &slots[tid % SIGFD_SLOTS];
 
 	begin(false, 0);
 	if (slot->tid == tid) {
 		slot->tid = 0; /* before another thread may take it */
-		key = SIGFD_SLOT | tid % SIGFD_INFLIGHT_MAX;
+		key = SIGFD_SLOT | tid % SIGFD_SLOTS;
 	} else if (!slot->shared) {
 		return 0;
 	}

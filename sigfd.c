@@ -1793,7 +1793,7 @@ static unsigned long count_inflight(void)
 	unsigned long n = 0;
 	__u32 key, *last = NULL;
 
-	for (int i = 0; i < SIGFD_INFLIGHT_MAX; i++)
+	for (int i = 0; i < SIGFD_SLOTS; i++)
 		n += is_in_flight(&run.skel->bss->slots[i].entry);
 	while (!bpf_map_get_next_key(fd, last, &key)) {
 		struct sigfd_event entry = { 0 };

@@ -24,9 +24,12 @@
 
 /*
  * Threads alive that have made a call which passed the filters: each keeps its entry, in which a
- * call is in flight or none, until it ends. One is sigfd itself. Also the number of slots.
+ * call is in flight or none, until it ends. One is sigfd itself.
  */
 #define SIGFD_INFLIGHT_MAX 8192
+
+/* Entries that are found by the thread's number alone: 128 bytes each, all in memory from start. */
+#define SIGFD_SLOTS 2048
 
 /*
  * Tells a slot's number from a thread's, as keys of the map `inflight`. Thread numbers have 30

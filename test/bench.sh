@@ -233,60 +233,75 @@ new_runs() {
 	: >"$work/runs"
 }
 
-# Half of the runs without a tracer before the others, half after.
-untraced() {
-	local keep=$work/runs.kept
-	mv "$work/runs" "$keep"
-	mv "$work/runs.untraced" "$work/runs"
-	spins $(((rounds + 1) / 2)) -n "$1"
-	mv "$work/runs" "$work/runs.untraced"
-	mv "$keep" "$work/runs"
-}
-
-new_cost() {
-	new_runs
-	: >"$work/runs.untraced"
-	: >"$work/out"
-}
-
-# Every event has the name of the program, or of the call, in its line.
+# put_cost SUBJECT SHOWN: of the runs with and without it, and of how many calls it has shown.
 put_cost() {
-	local made shown
+	local made
 	# shellcheck disable=SC2046 # a word each
 	{
+		put "$1" untraced $(awk '{ print $2 }' "$work/untraced.$1")
+		cp "$work/traced.$1" "$work/runs"
 		put "$1" ns $(column 2)
 		put "$1" cpu $(column 3)
-		put "$1" untraced $(awk '{ print $2 }' "$work/runs.untraced")
 	}
-	made=$(column 1 | awk '{ sum += $1 } END { printf "%d\n", sum }')
 	case $1 in
 	bare | sigfd-pid | sigfd-signal) return ;;
 	esac
-	shown=$(grep -cE "$name|signalfd4\\(" "$work/out" || true)
+	made=$(column 1 | awk '{ sum += $1 } END { printf "%d\n", sum }')
 	put "$1" made "$made"
-	put "$1" missing $((made - shown))
+	put "$1" missing $((made - $2))
 }
 
-# For a tracer that watches the machine.
-cost_of_watcher() {
-	new_cost
-	untraced "$fast"
-	start "$1"
-	spins "$rounds" -n "$fast"
-	put "$1" peak_kib "$(peak "$tracer")"
-	stop
-	untraced "$fast"
-	put_cost "$1"
+# run_untraced SUBJECT ARG...: once, just before it is run under the tracer.
+run_untraced() {
+	new_runs
+	spins 1 "${@:2}"
+	cat "$work/runs" >>"$work/untraced.$1"
+	new_runs
 }
 
-# For a tracer that runs the program. It is looked at while the program waits for a line.
+# Every event has the name of the program, or of the call, in its line.
+shown_calls() {
+	grep -cE "$name|signalfd4\\(" "$1" || true
+}
+
+# Tracers that watch the machine: one run with each in turn, and so on. Thus a bad moment of the
+# machine falls on all alike, and no tracer has all its runs with programs that the kernel happened
+# to put in a bad place.
+costs_of_watchers() {
+	local i who
+	local -A shown=() most_kib=()
+	for ((i = 1; i <= rounds; i++)); do
+		say "$place: the cost of a call, $i of $rounds"
+		for who; do
+			is_here "$who" || continue
+			run_untraced "$who" -n "$fast"
+			: >"$work/out"
+			start "$who"
+			spins 1 -n "$fast"
+			cat "$work/runs" >>"$work/traced.$who"
+			most_kib[$who]+=" $(peak "$tracer")"
+			stop
+			shown[$who]=$((${shown[$who]-0} + $(shown_calls "$work/out")))
+		done
+	done
+	for who; do
+		is_here "$who" || { put_text "$who" absent 'not here' && continue; }
+		# shellcheck disable=SC2086 # a word each
+		put "$who" peak_kib ${most_kib[$who]}
+		put_cost "$who" "${shown[$who]}"
+	done
+}
+
+# A tracer that runs the program. It is looked at while the program waits for a line.
 cost_of_runner() {
 	local i began ready=() peaks=()
-	new_cost
-	untraced "$slow"
+	say "$place: the cost of a call under $1"
+	is_here "$1" || { put_text "$1" absent 'not here' && return; }
+	: >"$work/out"
 	for ((i = 0; i < rounds; i++)); do
+		run_untraced "$1" -n "$slow"
 		launch "${@:2}" "$spin" -w -n "$slow" >>"$work/runs"
-		until (($(wc -l <"$work/runs") > i)); do
+		until (($(wc -l <"$work/runs") > 0)); do
 			kill -0 "$tracer" || die "$1 fails: ${*:2}"
 			sleep 0.05
 		done
@@ -294,27 +309,20 @@ cost_of_runner() {
 		echo >&"$hold"
 		wait "$tracer" || true
 		tracer=''
-		ready+=("$(ms_since "$began" "$(column 5 | tail -n 1)")")
+		ready+=("$(ms_since "$began" "$(column 5)")")
+		cat "$work/runs" >>"$work/traced.$1"
 		cat "$work/traced" >>"$work/out"
 	done
-	untraced "$slow"
 	put "$1" peak_kib "${peaks[@]}"
 	put "$1" ready_ms "${ready[@]}"
-	put_cost "$1"
+	put_cost "$1" "$(shown_calls "$work/out")"
 }
 
-cost() {
+costs_of_runners() {
 	local trace=(-o "$work/traced" -e)
-	say "$place: the cost of a call under $1"
-	is_here "$1" || { put_text "$1" absent 'not here' && return; }
-	case $1 in
-	perf) cost_of_runner perf perf trace "${trace[@]}" signalfd4 -- ;;
-	strace) cost_of_runner strace strace -f "${trace[@]}" trace=signalfd4 ;;
-	strace-seccomp)
-		cost_of_runner strace-seccomp strace -f --seccomp-bpf "${trace[@]}" trace=signalfd4
-		;;
-	*) cost_of_watcher "$1" ;;
-	esac
+	cost_of_runner perf perf trace "${trace[@]}" signalfd4 --
+	cost_of_runner strace strace -f "${trace[@]}" trace=signalfd4
+	cost_of_runner strace-seccomp strace -f --seccomp-bpf "${trace[@]}" trace=signalfd4
 }
 
 # ---- Start, programs, rates, growth -------------------------------------------------------------
@@ -471,17 +479,15 @@ warn_of_others() {
 # Measures PLACE on the machine that this runs on. Prints data.
 measure() {
 	place=$1 hook=syscall fast=50000 slow=2000 speeds=(1000 10000 100000 200000 0)
-	[[ $place == boundary ]] || { hook=pair fast=10000 slow=500 speeds=(1000 10000 0); }
+	[[ $place == boundary ]] || { hook=pair fast=10000 slow=500 speeds=(1000 10000 100000 0); }
 	((calls == 0)) || { fast=$calls slow=$calls; }
 	prepare
 	warn_of_others
 	write_bpftrace_script
 	describe_machine
 	local subject
-	for subject in bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace perf strace \
-		strace-seccomp; do
-		cost "$subject"
-	done
+	costs_of_watchers bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace
+	costs_of_runners
 	start_time sigfd
 	start_time bpftrace
 	sizes
@@ -546,7 +552,6 @@ prelude='
 		line[place, ++lines[place]] = $1 "\t" $2
 	}
 	function has(s, m) { return (place, s, m) in v }
-	function whole(s) { return v[place, s, "ns"] / v[place, s, "untraced"] }
 	function range(s, m) { return sprintf("%.0f, %.0f", low[place, s, m], high[place, s, m]) }
 	function share(s, of, f) { return has(of, "ns") ? per(added(s), added(of), f) : "-" }
 	function missed(s, r) { return v[place, s, r "missing"] " of " v[place, s, r "made"] }
@@ -604,7 +609,7 @@ table_cost() {
 			printf "| %s | %.0f | %s | %.0f | %.0f | %.0f | %s | %s | %s | %s |\n",
 				label(s), v[place, s, "ns"], range(s, "ns"),
 				v[place, s, "cpu"], v[place, s, "untraced"],
-				added(s), per(whole(s), whole("bare")), share(s, "bpftrace"),
+				added(s), per(v[place, s, "ns"], v[place, "bare", "ns"]), share(s, "bpftrace"),
 				share(s, "strace", "%.4f"), has(s, "missing") ? missed(s) : "-"
 		}
 	}'
@@ -719,10 +724,10 @@ table_goals() {
 		print "| | goal, at most | measured | reached |"
 		print "|---|--:|--:|---|"
 		for (place in lines) {
-			bare = whole("bare")
-			goal("whole cost / empty programs, shown", whole("sigfd") / bare, 1.6)
-			goal("the same, filtered out by pid", whole("sigfd-pid") / bare, 1.15)
-			goal("the same, filtered out by signal", whole("sigfd-signal") / bare, 1.15)
+			bare = v[place, "bare", "ns"]
+			goal("whole cost / empty programs, shown", v[place, "sigfd", "ns"] / bare, 1.6)
+			goal("the same, filtered out by pid", v[place, "sigfd-pid", "ns"] / bare, 1.15)
+			goal("the same, filtered out by signal", v[place, "sigfd-signal", "ns"] / bare, 1.15)
 			if (has("bpftrace", "ns")) {
 				goal("added / bpftrace", added("sigfd") / added("bpftrace"), 1 / 8)
 				goal("start / bpftrace", v[place, "sigfd", "ready_ms"] / \

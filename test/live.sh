@@ -630,9 +630,10 @@ table_full() {
 # Processes whose numbers want the same slot. b begins while a has it and is in a call; c, with the
 # number of a, when a has ended; d, with the number of b, when b has ended and c is in a call.
 one_slot_for_all() {
-	local slots=8192 number
+	local slots number
+	slots=$(sed -n 's/^#define SIGFD_SLOTS //p' "$here/../sigfd.h")
 	demand a "$bin/burst" -gp -s 1 -c live-slot
-	for ((number = pid[a] % slots; number < 4 * slots; number += slots)); do
+	for ((number = pid[a] % slots; number < 32768; number += slots)); do
 		[[ $number -lt 300 || -e /proc/$number ]] || break
 	done
 	start -j -n live-slot

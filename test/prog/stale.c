@@ -69,7 +69,7 @@ static void make_entry(int map, struct sigfd_bpf__bss *bss, unsigned tid,
 		       const struct sigfd_event *value)
 {
 	static const struct sigfd_event blank;
-	unsigned number = tid % SIGFD_INFLIGHT_MAX;
+	unsigned number = tid % SIGFD_SLOTS;
 	struct sigfd_slot *slot = &bss->slots[number];
 
 	if (slot->tid == tid || update(map, SIGFD_SLOT | number, &blank, BPF_NOEXIST)) {
