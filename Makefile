@@ -103,8 +103,9 @@ programs: $(patsubst test/prog/%.c,test/bin/%,$(wildcard test/prog/*.c)) \
 
 test/bin/%: test/prog/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Wall -Wextra -pthread -I$(O) $< -o $@
+	$(CC) $(CFLAGS) -Wall -Wextra -pthread $(INCLUDES) $< -o $@
 
+test/bin/stale: INCLUDES = -I$(O) $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
 test/bin/stale: $(O)/sigfd.skel.h
 
 $(O)/labs/%: docs/labs/%.c docs/labs/lab.h Makefile

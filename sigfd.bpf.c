@@ -22,9 +22,10 @@
  *
  * What this gets wrong: the kernel skips a hook where a BPF program runs on that CPU already: from
  * an interrupt (trace_call_bpf(), kernel/trace/bpf_trace.c@v5.10 to v7.3), or, in a syscall
- * tracepoint, preempted there (trace_call_bpf_faultable(), v7.3; not in v6.12). A missed return is
- * found by the thread's next call. Of missed entries nothing is known but their number, which the
- * kernel counts (v6.12, not v6.1); the user half adds it to the summary.
+ * tracepoint, preempted there (trace_call_bpf_faultable(), v7.3; not in v6.12). Likewise where a
+ * process is preempted in bpf(2) on a map (bpf_disable_instrumentation(), include/linux/bpf.h).
+ * A missed return is found by the thread's next call. Of missed entries nothing is known but their
+ * number, which the kernel counts (v6.12, not v6.1); the user half adds it to the summary.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -164,10 +165,15 @@ static __always_inline bool holds_signals(__u64 mask)
 	return !settings.signals || mask & settings.signals;
 }
 
+static __always_inline struct sigfd_slot *slot_of(__u32 tid)
+{
+	return &slots[tid % SIGFD_SLOTS];
+}
+
 /* The thread's entry; NULL: it has none, as most threads whose calls are refused. */
 static __always_inline struct sigfd_event *entry_of(__u32 tid)
 {
-	struct sigfd_slot *slot = &slots[tid % SIGFD_SLOTS];
+	struct sigfd_slot *slot = slot_of(tid);
 
 	if (slot->tid == tid)
 		return &slot->entry;
@@ -179,7 +185,7 @@ static __always_inline struct sigfd_event *new_entry(__u32 tid)
 {
 	static const struct sigfd_event blank;
 	__u32 key = SIGFD_SLOT | tid % SIGFD_SLOTS;
-	struct sigfd_slot *slot = &slots[tid % SIGFD_SLOTS];
+	struct sigfd_slot *slot = slot_of(tid);
 
 	if (!bpf_map_update_elem(&inflight, &key, &blank, BPF_NOEXIST)) {
 		slot->tid = tid;
@@ -426,13 +432,14 @@ int exit_signalfd4(struct trace_event_raw_sys_exit *ctx)
 
 /*
  * [K9] A thread ends, and with it its entry. A thread that executes a program takes the number of
- * the main thread (de_thread(), fs/exec.c@v6.12); its entry waits for a thread of its old number.
+ * the main thread (de_thread(), fs/exec.c@v6.12); its entry waits for a thread of its old number,
+ * as does one whose thread's end the kernel has skipped.
  */
 SEC("raw_tracepoint/sched_process_exit")
 int thread_exit(void *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid(), key = tid;
-	struct sigfd_slot *slot = &slots[tid % SIGFD_SLOTS];
+	struct sigfd_slot *slot = slot_of(tid);
 
 	begin(false, 0);
 	if (slot->tid == tid) {

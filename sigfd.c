@@ -1786,7 +1786,7 @@ static bool is_in_flight(const struct sigfd_event *entry)
 	return entry->seen && entry->flags != SIGFD_MARK_FLAGS;
 }
 
-/* How many calls are in flight: in the slots, and in the hash, which has none under a slot's key. */
+/* How many calls are in flight: in the slots, and in the hash (none under a slot's key). */
 static unsigned long count_inflight(void)
 {
 	int fd = bpf_map__fd(run.skel->maps.inflight);
@@ -1860,12 +1860,13 @@ static int trace(void)
 
 	run.skipped = read_skipped();
 	print_header();
+	/* Before we say so: who waits for the word may call at once. */
+	run.skel->bss->self_tgid = run.proof_tgid;
+	run.skel->bss->phase = SIGFD_OPEN;
 	complain("Tracing signalfd calls by %s. Ctrl-C ends.",
 		 opt.hooks == SIGFD_PAIR    ? "do_signalfd4 (hook pair)" :
 		 opt.hooks == SIGFD_SYSCALL ? "the system call's boundary (hook syscall)" :
 					      "do_signalfd4 and the boundary (hook both)");
-	run.skel->bss->self_tgid = run.proof_tgid;
-	run.skel->bss->phase = SIGFD_OPEN;
 	if (opt.duration)
 		run.deadline = now(CLOCK_MONOTONIC) + opt.duration * NSEC;
 	if (opt.command && !run.stop)

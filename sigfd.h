@@ -23,12 +23,12 @@
 #define SIGFD_COMM_LEN 16
 
 /*
- * Threads alive that have made a call which passed the filters: each keeps its entry, in which a
- * call is in flight or none, until it ends. One is sigfd itself.
+ * Threads that have made a call which passed the filters: each keeps its entry, in which a call is
+ * in flight or none, until it ends. One is sigfd itself.
  */
 #define SIGFD_INFLIGHT_MAX 8192
 
-/* Entries that are found by the thread's number alone: 128 bytes each, all in memory from start. */
+/* Entries that are found by the thread's number alone; 128 bytes each, in memory from the start. */
 #define SIGFD_SLOTS 2048
 
 /*
@@ -111,9 +111,10 @@ struct sigfd_event {
 /* A place for one thread's entry, on cache lines that it shares with no other. */
 struct sigfd_slot {
 	__u32 tid;    /* the thread that has it; 0: none */
-	__u32 shared; /* 0 or 1: another wanted it meanwhile, and has its entry in the hash, or had */
+	__u32 shared; /* 0 or 1: a thread did not get it, so its entry may be in the hash */
 	struct sigfd_event entry;
-} __attribute__((aligned(64)));
+	__u64 unused; /* 0 */
+} __attribute__((aligned(128)));
 
 /* What the user half asks for. All zero: every call, by no hook. Constant once loaded. */
 struct sigfd_settings {

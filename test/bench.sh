@@ -251,17 +251,12 @@ put_cost() {
 	put "$1" missing $((made - $2))
 }
 
-# run_untraced SUBJECT ARG...: once, just before it is run under the tracer.
+# run_untraced SUBJECT ARG...: once, just before the run under the tracer, for which it makes room.
 run_untraced() {
 	new_runs
 	spins 1 "${@:2}"
 	cat "$work/runs" >>"$work/untraced.$1"
 	new_runs
-}
-
-# Every event has the name of the program, or of the call, in its line.
-shown_calls() {
-	grep -cE "$name|signalfd4\\(" "$1" || true
 }
 
 # Tracers that watch the machine: one run with each in turn, and so on. Thus a bad moment of the
@@ -281,7 +276,7 @@ costs_of_watchers() {
 			cat "$work/runs" >>"$work/traced.$who"
 			most_kib[$who]+=" $(peak "$tracer")"
 			stop
-			shown[$who]=$((${shown[$who]-0} + $(shown_calls "$work/out")))
+			shown[$who]=$((${shown[$who]-0} + $(grep -c "$name" "$work/out" || true)))
 		done
 	done
 	for who; do
@@ -315,7 +310,8 @@ cost_of_runner() {
 	done
 	put "$1" peak_kib "${peaks[@]}"
 	put "$1" ready_ms "${ready[@]}"
-	put_cost "$1" "$(shown_calls "$work/out")"
+	# A call that perf trace prints in two parts has its result in one.
+	put_cost "$1" "$(grep -c 'signalfd4.* = ' "$work/out" || true)"
 }
 
 costs_of_runners() {
@@ -552,6 +548,7 @@ prelude='
 		line[place, ++lines[place]] = $1 "\t" $2
 	}
 	function has(s, m) { return (place, s, m) in v }
+	function cost(s) { return v[place, s, "ns"] }
 	function range(s, m) { return sprintf("%.0f, %.0f", low[place, s, m], high[place, s, m]) }
 	function share(s, of, f) { return has(of, "ns") ? per(added(s), added(of), f) : "-" }
 	function missed(s, r) { return v[place, s, r "missing"] " of " v[place, s, r "made"] }
@@ -609,7 +606,7 @@ table_cost() {
 			printf "| %s | %.0f | %s | %.0f | %.0f | %.0f | %s | %s | %s | %s |\n",
 				label(s), v[place, s, "ns"], range(s, "ns"),
 				v[place, s, "cpu"], v[place, s, "untraced"],
-				added(s), per(v[place, s, "ns"], v[place, "bare", "ns"]), share(s, "bpftrace"),
+				added(s), per(cost(s), cost("bare")), share(s, "bpftrace"),
 				share(s, "strace", "%.4f"), has(s, "missing") ? missed(s) : "-"
 		}
 	}'
@@ -724,10 +721,10 @@ table_goals() {
 		print "| | goal, at most | measured | reached |"
 		print "|---|--:|--:|---|"
 		for (place in lines) {
-			bare = v[place, "bare", "ns"]
-			goal("whole cost / empty programs, shown", v[place, "sigfd", "ns"] / bare, 1.6)
-			goal("the same, filtered out by pid", v[place, "sigfd-pid", "ns"] / bare, 1.15)
-			goal("the same, filtered out by signal", v[place, "sigfd-signal", "ns"] / bare, 1.15)
+			bare = cost("bare")
+			goal("whole cost / empty programs, shown", cost("sigfd") / bare, 1.6)
+			goal("the same, filtered out by pid", cost("sigfd-pid") / bare, 1.15)
+			goal("the same, filtered out by signal", cost("sigfd-signal") / bare, 1.15)
 			if (has("bpftrace", "ns")) {
 				goal("added / bpftrace", added("sigfd") / added("bpftrace"), 1 / 8)
 				goal("start / bpftrace", v[place, "sigfd", "ready_ms"] / \

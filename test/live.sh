@@ -609,7 +609,8 @@ return_missed() {
 	[[ $hook != pair ]] || ((missed > 0))
 }
 
-# The threads of b leave their entries when they end: with slots, then without.
+# The entries of b's threads go when these end: from slots in the first round, and nearly all from
+# the hash in the second.
 table_full() {
 	demand a "$bin/burst" -gp -c live-table
 	demand b "$bin/burst" -gpo -c live-table

@@ -140,10 +140,10 @@ static pid_t fork_child(void)
 	struct clone_args args = {
 		.exit_signal = SIGCHLD,
 		.set_tid = (uintptr_t)&number,
-		.set_tid_size = number != 0,
+		.set_tid_size = 1,
 	};
 
-	return syscall(SYS_clone3, &args, sizeof(args));
+	return number ? syscall(SYS_clone3, &args, sizeof(args)) : fork();
 }
 
 int main(int argc, char **argv)
@@ -200,7 +200,7 @@ int main(int argc, char **argv)
 	if (in_child) {
 		c = fork_child();
 		if (c < 0)
-			perror("clone3");
+			perror("child");
 		if (c)
 			return wait(&status) > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 	}

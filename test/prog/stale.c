@@ -64,7 +64,7 @@ static bool update(int map, unsigned key, const struct sigfd_event *value, unsig
 	return false;
 }
 
-/* As new_entry() in sigfd.bpf.c does, if the thread has none yet. */
+/* As new_entry() does. (It would give a thread two: one in the hash whose slot has become free.) */
 static void make_entry(int map, struct sigfd_bpf__bss *bss, unsigned tid,
 		       const struct sigfd_event *value)
 {
