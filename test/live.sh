@@ -452,6 +452,24 @@ ends_in_storm() {
 	equal 'lines' "$shown" "$(wc -l <out)"
 }
 
+# Makes ./slow: sigfd, for which each system call of that name lasts a second longer.
+slow_down() {
+	type -P strace >/dev/null || skip 'no strace here'
+	printf '%s\n' '#!/bin/sh' "exec strace -D -qq -o trace -e inject=$1:delay_exit=1000000 \\" \
+		"'$sigfd' \"\$@\"" >slow
+	chmod +x slow
+}
+
+# Who waits for the word may call while sigfd has not returned from saying it.
+calls_at_the_word() {
+	slow_down write
+	demand a "$bin/burst" -gp
+	sigfd=./slow start -j -p "${pid[a]}"
+	burst a 23
+	stop
+	shows 23
+}
+
 # Calls of another program that bear the mark of the start-up call are no calls, and no losses.
 marks_are_no_calls() {
 	"$bin/burst" -n 0 -x 1000000000 -m >/dev/null &
@@ -465,10 +483,7 @@ marks_are_no_calls() {
 # Some of them may begin before the trace does, and end in it or after it: sigfd's start-up call is
 # made to last a second, in which the other process begins some.
 marks_may_outlast_the_start() {
-	type -P strace >/dev/null || skip 'no strace here'
-	printf '%s\n' '#!/bin/sh' "exec strace -D -qq -o trace -e inject=signalfd4:delay_exit=1000000 \\" \
-		"'$sigfd' \"\$@\"" >slow
-	chmod +x slow
+	slow_down signalfd4
 	demand a "$bin/outlast"
 	sigfd=./slow start -j -n outlast # no filter is asked about marked calls
 	echo >&"${feed[a]}"
@@ -923,6 +938,7 @@ test_hook() {
 	tap "$hook: SIGINT ends" ends_by_signal INT
 	tap "$hook: SIGTERM ends" ends_by_signal TERM
 	tap "$hook: SIGTERM ends in a storm of calls" ends_in_storm
+	tap "$hook: calls that follow on the word Tracing are shown" calls_at_the_word
 	tap "$hook: marked calls of others count as nothing" marks_are_no_calls
 	tap "$hook: marked calls that began before the trace count as nothing" \
 		marks_may_outlast_the_start
