@@ -224,9 +224,9 @@ spins() {
 	done
 }
 
-# column N: that figure of each run since new_runs.
+# column N [FILE]: that figure of each run in FILE, or since new_runs.
 column() {
-	awk -v n="$1" '{ print $n }' "$work/runs"
+	awk -v n="$1" '{ print $n }' "${2-$work/runs}"
 }
 
 new_runs() {
@@ -235,18 +235,17 @@ new_runs() {
 
 # put_cost SUBJECT SHOWN: of the runs with and without it, and of how many calls it has shown.
 put_cost() {
-	local made
+	local made runs=$work/traced.$1
 	# shellcheck disable=SC2046 # a word each
 	{
-		put "$1" untraced $(awk '{ print $2 }' "$work/untraced.$1")
-		cp "$work/traced.$1" "$work/runs"
-		put "$1" ns $(column 2)
-		put "$1" cpu $(column 3)
+		put "$1" untraced $(column 2 "$work/untraced.$1")
+		put "$1" ns $(column 2 "$runs")
+		put "$1" cpu $(column 3 "$runs")
 	}
 	case $1 in
 	bare | sigfd-pid | sigfd-signal) return ;;
 	esac
-	made=$(column 1 | awk '{ sum += $1 } END { printf "%d\n", sum }')
+	made=$(column 1 "$runs" | awk '{ sum += $1 } END { printf "%d\n", sum }')
 	put "$1" made "$made"
 	put "$1" missing $((made - $2))
 }
