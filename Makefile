@@ -97,9 +97,9 @@ $(O)/tools.stamp: Makefile
 	$(call need,$(PKG_CONFIG) --exists zlib,zlib,zlib1g-dev,zlib-devel,zlib,zlib-devel)
 	@mkdir -p $(O) && touch $@
 
-# What the tests trace, and the labs.
+# What the tests trace, and the proofs.
 programs: $(patsubst test/prog/%.c,test/bin/%,$(wildcard test/prog/*.c)) \
-	$(patsubst docs/labs/%.c,$(O)/labs/%,$(wildcard docs/labs/*.c))
+	$(patsubst docs/proofs/%.c,$(O)/proofs/%,$(wildcard docs/proofs/*.c))
 
 test/bin/%: test/prog/%.c Makefile
 	@mkdir -p $(@D)
@@ -108,7 +108,7 @@ test/bin/%: test/prog/%.c Makefile
 test/bin/stale: INCLUDES = -I$(O) $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
 test/bin/stale: $(O)/sigfd.skel.h
 
-$(O)/labs/%: docs/labs/%.c docs/labs/lab.h Makefile
+$(O)/proofs/%: docs/proofs/%.c docs/proofs/proof.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Wall -Wextra -pthread $< -o $@
 
@@ -138,7 +138,7 @@ clean:
 help:
 	@echo "make            ./sigfd                       (VMLINUX_BTF=FILE ARCH=MACHINE CC= CLANG=)"
 	@echo "make static     ./sigfd-static, one file for other hosts"
-	@echo "make programs   what the tests trace, in test/bin, and the labs, in $(O)/labs"
+	@echo "make programs   what the tests trace, in test/bin, and the proofs, in $(O)/proofs"
 	@echo "make check      the tests                     (./test.sh --help)"
 	@echo "make lint       every static check"
 	@echo "make bench      what a call costs, beside other tracers   (BENCH='--install --write')"

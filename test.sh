@@ -171,9 +171,9 @@ lint_manual() {
 }
 
 lint() {
-	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.c docs/labs/*.[ch])
-	local sh=(test.sh .ci/run test/*.sh docs/labs/*.sh docs/sigfd.bash-completion)
-	local programs=(test/prog/*.c docs/labs/*.c)
+	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.c docs/proofs/*.[ch])
+	local sh=(test.sh .ci/run test/*.sh docs/proofs/*.sh docs/sigfd.bash-completion)
+	local programs=(test/prog/*.c docs/proofs/*.c)
 	try "gcc has no warning" compiles_cleanly gcc sigfd.c test/unit.c "${programs[@]}"
 	try "clang has no warning" compiles_cleanly clang sigfd.c test/unit.c "${programs[@]}"
 	try "cppcheck finds nothing" cppcheck -q --std=c11 --error-exitcode=1 -Ibuild \
@@ -181,7 +181,7 @@ lint() {
 		--suppress=missingIncludeSystem --suppress='*:build/*' \
 		--suppress=normalCheckLevelMaxBranches sigfd.c
 	# It does not know that must() ends a program, nor that raise() returns.
-	try "cppcheck finds nothing in programs and labs" cppcheck -q --std=c11 --error-exitcode=1 \
+	try "cppcheck finds nothing in programs and proofs" cppcheck -q --std=c11 --error-exitcode=1 \
 		--enable=warning,style,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=constParameter \
 		--suppress=normalCheckLevelMaxBranches --suppress=constParameterCallback \
@@ -195,7 +195,7 @@ lint() {
 	try "every JSON key is in the manual page" check_keys
 	try "every link in the docs resolves" check_links
 	try "no line over 100 columns in the sources" check_width "${c[@]}"
-	include "proofs" test/proofs.sh
+	include "citations" test/citations.sh
 }
 
 # An anchor is placed where a comment begins with it, or a section's title does.
@@ -220,7 +220,7 @@ check_cited_names() {
 	local name bad=0
 	# shellcheck disable=SC2016 # the backticks are Markdown's
 	while read -r name; do
-		grep -qE "\b${name%()}\(" sigfd.c sigfd.bpf.c test/prog/*.c docs/labs/*.[ch] ||
+		grep -qE "\b${name%()}\(" sigfd.c sigfd.bpf.c test/prog/*.c docs/proofs/*.[ch] ||
 			{ echo "no function: $name" && bad=1; }
 	done < <(grep -ohE '`[a-z_]+\(\)`' README.md docs/*.md | tr -d '`' | sort -u)
 	# shellcheck disable=SC2016
@@ -444,7 +444,7 @@ test_live_here() {
 	try "the loader under ASan and UBSan" runs_under build/sigfd-asan
 	try "the loader under valgrind" runs_under with_valgrind
 	include "here" test/live.sh syscall
-	include "labs here" test/labs.sh
+	include "proofs here" test/prove.sh
 	include "docs" test/transcripts.sh
 	try "the benchmark runs" test/bench.sh --quick boundary instructions
 }
@@ -460,9 +460,9 @@ test_hosts() {
 	include "docs, vm" test/vm.sh --timeout 1800 -- test/transcripts.sh --vm
 }
 
-# Live tests and labs, in a machine. Both are run, and both must end well.
+# Live tests and proofs, in a machine. Both are run, and both must end well.
 # shellcheck disable=SC2016 # for the machine's shell
-live_and_labs='test/live.sh $1; live=$?; test/labs.sh pair alone && exit $live'
+live_and_proofs='test/live.sh $1; live=$?; test/prove.sh pair alone && exit $live'
 
 # This Debian's own kernel has every live test; the others have those of the pair, and of both, which
 # passes all hooks. What a machine says is kept, to be told of in order.
@@ -476,10 +476,10 @@ live_in_vm() {
 	if [[ $1 == arm64 ]]; then
 		# Its packages are unpacked, not configured: there is gcc, but no cc.
 		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "export CC=gcc
-			{ make clean && make all programs && docs/labs/hooks.sh --build; } >&2
-			set -- '$hooks'; $live_and_labs"
+			{ make clean && make all programs && docs/proofs/hooks.sh --build; } >&2
+			set -- '$hooks'; $live_and_proofs"
 	else
-		"${vm[@]}" -- sh -c "$live_and_labs" sh "$hooks"
+		"${vm[@]}" -- sh -c "$live_and_proofs" sh "$hooks"
 	fi >"$work/vm.$1.tap" 2>"$work/vm.$1.err"
 	echo $? >"$work/vm.$1.status"
 }
@@ -513,7 +513,7 @@ main() {
 	try "the unit tests build" build_unit
 	[[ $mode != lint ]] || { lint; close_tap; exit; }
 
-	try "the wrong tracers of the labs build" docs/labs/hooks.sh --build
+	try "the wrong tracers build" docs/proofs/hooks.sh --build
 	# These take longest, so they run beside all the rest.
 	local machine machines=(default "${kernels[@]}")
 	[[ $arm64 == no ]] || machines+=(arm64)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Does the example daemon what docs/labs/daemon.c says? Runs it, sends it signals and watches the
+# Does the example daemon what docs/proofs/daemon.c says? Runs it, sends it signals and watches the
 # lines that it prints, its status and its workers.
 
 # shellcheck disable=SC2016 # other shells have variables too
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=test/tap.sh
 source "$here/tap.sh" || exit
 prefix='C40 '
-bin=$(realpath -- "${BIN:-$here/../build/labs}")
+bin=$(realpath -- "${BIN:-$here/../build/proofs}")
 daemon='' under=()
 SIGINT=2 SIGPIPE=13 SIGTERM=15 SIGCHLD=$(kill -l CHLD)
 
@@ -17,7 +17,7 @@ usage() {
 	usage: test/daemon.sh
 
 	Shows what a daemon with a signalfd in its loop can rely on (claim C40), and
-	prints TAP. The program is ../build/labs/daemon, or $BIN/daemon.
+	prints TAP. The program is ../build/proofs/daemon, or $BIN/daemon.
 	END
 }
 

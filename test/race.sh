@@ -1,5 +1,5 @@
 #!/bin/bash
-# Who sees the mask that the kernel uses: traces the modes of docs/labs/race.c, and compares each
+# Who sees the mask that the kernel uses: traces the modes of docs/proofs/race.c, and compares each
 # event with what /proc/self/fdinfo said after that very call.
 
 # shellcheck disable=SC2016 # awk and jq have variables too
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=test/tap.sh
 source "$here/tap.sh" || exit
 sigfd=$(realpath -- "${SIGFD:-$here/../sigfd}")
-race=$here/../build/labs/race
+race=$here/../build/proofs/race
 patience=300 # seconds for a run of 150,000 calls; TCG is slow
 kprobes=no
 
@@ -19,7 +19,7 @@ usage() {
 	Shows, as root, which tracers are open to a change of the mask under way, and
 	prints TAP. "pair" says that this kernel has kprobes; without it only the
 	boundary is traced. The programs are ../sigfd, or $SIGFD, and
-	../build/labs/race.
+	../build/proofs/race.
 	END
 }
 
@@ -34,8 +34,8 @@ needs_kprobes() {
 	[[ $kprobes == yes ]] || skip 'needs the hook pair'
 }
 
-# Traces a mode of the lab: its events in `events`; in `calls` a line for each, in their order: the
-# set that was used, as the lab saw it; and mask, user_mask and raced, as the tracer did.
+# Traces a mode of race.c: its events in `events`; in `calls` a line for each, in their order: the
+# set that was used, as race.c saw it; and mask, user_mask and raced, as the tracer did.
 trace() {
 	local hook=$1
 	shift
@@ -62,7 +62,7 @@ number_of() {
 	awk "$1 { n++ } END { print n + 0 }" calls
 }
 
-# No mask is made up: each that was used, or that a tracer tells, is one of the two of the lab.
+# No mask is made up: each that was used, or that a tracer tells, is one of race.c's two.
 masks_are_the_two() {
 	local mask='0x0{15}[12]'
 	! grep -vE "^$mask $mask ($mask|null) " calls >others || { head -n 3 others && return 1; }
@@ -144,7 +144,7 @@ main() {
 	*) usage >&2 && exit 2 ;;
 	esac
 	[[ $EUID == 0 ]] || { echo 'race.sh: only root can trace' >&2 && exit 2; }
-	[[ -x $race ]] || { echo 'race.sh: no build/labs/race; run: make programs' >&2 && exit 2; }
+	[[ -x $race ]] || { echo 'race.sh: no build/proofs/race; run: make programs' >&2 && exit 2; }
 	export LC_ALL=C.UTF-8
 
 	exec 3>&1

@@ -25,7 +25,7 @@
 # that looks like a transcript and is not marked as one is a failure: it would rot unnoticed.
 #
 # Each block has a shell of its own, in a new folder of links to what the tree's root holds: ./sigfd
-# and build/labs/NAME are found there, and files that it makes there don't stay.
+# and build/proofs/NAME are found there, and files that it makes there don't stay.
 
 source test/tap.sh || exit
 

@@ -38,7 +38,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include "lab.h"
+#include "proof.h"
 
 #define CLOSED 999 /* a descriptor that is not open */
 #define UNKNOWN_FLAG 0x1

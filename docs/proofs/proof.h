@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
 /*
- * lab.h: what the labs share. A lab is a program that shows what the kernel does with signalfd.
- * Each line of its output names the claim (C09, docs/corrections.md) or the statement (S41,
- * docs/signalfd.md) that it shows. The lines are TAP, as of tests:
+ * proof.h: what the proofs share. A proof is a program that shows what the kernel does with
+ * signalfd. Each line of its output names the claim (C09, docs/corrections.md) or the statement
+ * (S41, docs/signalfd.md) that it shows. The lines are TAP, as of tests:
  *
  *	ok 3 - C09 the first of five kills survives
  */
-#ifndef LAB_H
-#define LAB_H
+#ifndef PROOF_H
+#define PROOF_H
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,40 +21,40 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int lab_count, lab_failed;
+static int proof_count, proof_failed;
 
-static inline void lab_result(int holds)
+static inline void proof_result(int holds)
 {
-	lab_failed += !holds;
-	printf("%s %d - ", holds ? "ok" : "not ok", ++lab_count);
+	proof_failed += !holds;
+	printf("%s %d - ", holds ? "ok" : "not ok", ++proof_count);
 }
 
-static inline void lab_end_line(void)
+static inline void proof_end_line(void)
 {
 	printf("\n");
 	fflush(stdout); /* a child that is forked later would print it again */
 }
 
 /* A line of TAP: `holds` is what the kernel did, the text, as for printf, what it should do. */
-#define ok(holds, ...) (lab_result(holds), printf(__VA_ARGS__), lab_end_line())
+#define ok(holds, ...) (proof_result(holds), printf(__VA_ARGS__), proof_end_line())
 
 /* What can't be shown on this host, and why. */
 #define skip(what, why) ok(1, "%s # SKIP %s", what, why)
 
 /* A line to read, not to test. */
-#define note(...) (printf("# "), printf(__VA_ARGS__), lab_end_line())
+#define note(...) (printf("# "), printf(__VA_ARGS__), proof_end_line())
 
-/* The end of a lab: its plan, and the exit status for main. */
+/* The end of a proof: its plan, and the exit status for main. */
 static inline int done(void)
 {
-	printf("1..%d\n", lab_count);
-	return lab_failed != 0;
+	printf("1..%d\n", proof_count);
+	return proof_failed != 0;
 }
 
-/* must(CALL): its result; a lab can't go on where what it stands on fails. */
-#define must(call) lab_must((long)(call), #call)
+/* must(CALL): its result; a proof can't go on where what it stands on fails. */
+#define must(call) proof_must((long)(call), #call)
 
-static inline long lab_must(long result, const char *call)
+static inline long proof_must(long result, const char *call)
 {
 	if (result >= 0)
 		return result;
@@ -63,9 +63,9 @@ static inline long lab_must(long result, const char *call)
 }
 
 /* signals(SIGHUP, SIGTERM, 0): a set. */
-#define signals(...) lab_signals((const int[]){ __VA_ARGS__ })
+#define signals(...) proof_signals((const int[]){ __VA_ARGS__ })
 
-static inline sigset_t lab_signals(const int *sig)
+static inline sigset_t proof_signals(const int *sig)
 {
 	sigset_t set;
 
@@ -94,8 +94,8 @@ static inline int is_pending(int sig)
 }
 
 /*
- * All as after a login: a lab, like any program, inherits a mask and ignored signals (S36); where
- * SIGCHLD is ignored even wait() fails.
+ * All as after a login: a proof, like any program, inherits a mask and ignored signals (S36);
+ * where SIGCHLD is ignored even wait() fails.
  */
 static inline void begin_afresh(void)
 {
@@ -209,18 +209,18 @@ static inline int in_child(int (*what)(void))
 	return end_of(start_child(what));
 }
 
-static int (*lab_question)(void);
+static int (*proof_question)(void);
 
-static inline int lab_answer(void)
+static inline int proof_answer(void)
 {
-	return lab_question() ? 0 : 2; /* 1 is how must() ends a child */
+	return proof_question() ? 0 : 2; /* 1 is how must() ends a child */
 }
 
 /* A child that ends with status 0 if what() returns true in it. */
 static inline pid_t ask_child(int (*what)(void))
 {
-	lab_question = what;
-	return start_child(lab_answer);
+	proof_question = what;
+	return start_child(proof_answer);
 }
 
 static inline int true_in_child(int (*what)(void))
@@ -229,7 +229,7 @@ static inline int true_in_child(int (*what)(void))
 }
 
 /* The first line of /proc/TID/NAME; 0 if it can't be read. */
-static inline int lab_proc(pid_t tid, const char *name, char *line, int size)
+static inline int proof_proc(pid_t tid, const char *name, char *line, int size)
 {
 	char path[64];
 	FILE *file;
@@ -244,11 +244,11 @@ static inline int lab_proc(pid_t tid, const char *name, char *line, int size)
 }
 
 /* S is asleep; Z has ended, or is gone altogether, as a thread is then. */
-static inline char lab_state(pid_t tid)
+static inline char proof_state(pid_t tid)
 {
 	char line[128], state = 'Z';
 
-	if (lab_proc(tid, "stat", line, sizeof(line)))
+	if (proof_proc(tid, "stat", line, sizeof(line)))
 		sscanf(line, "%*d (%*[^)]) %c", &state);
 	return state;
 }
@@ -266,14 +266,14 @@ static inline int sleeps_in(pid_t tid, long call)
 	char state, line[256], *end;
 	long number;
 
-	for (; (state = lab_state(tid)) != 'Z'; usleep(1000)) {
+	for (; (state = proof_state(tid)) != 'Z'; usleep(1000)) {
 		if (state != 'S')
 			continue;
-		if (lab_proc(tid, "syscall", line, sizeof(line))) {
+		if (proof_proc(tid, "syscall", line, sizeof(line))) {
 			number = strtol(line, &end, 10);
 			if (end != line && (call == ANY_CALL || number == call))
 				return 1;
-		} else if (lab_state(tid) == 'S') { /* it has not ended meanwhile */
+		} else if (proof_state(tid) == 'S') { /* it has not ended meanwhile */
 			printf("Bail out! /proc/%d/syscall can't be read\n", tid);
 			exit(1);
 		}

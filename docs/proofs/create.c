@@ -10,7 +10,7 @@
  * read may take. So creating takes no signal in, and updating throws none away.
  */
 #define _GNU_SOURCE
-#include "lab.h"
+#include "proof.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>

@@ -34,7 +34,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "lab.h"
+#include "proof.h"
 
 #define A bit(SIGHUP)
 #define B bit(SIGINT)

@@ -14,7 +14,7 @@
  * A signalfd is a window on the two queues of the thread that reads: it holds no signal itself.
  */
 #define _GNU_SOURCE
-#include "lab.h"
+#include "proof.h"
 #include <poll.h>
 #include <pthread.h>
 #include <time.h>

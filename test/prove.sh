@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
-# Runs every lab on this kernel, and makes one TAP of what they say.
+# prove.sh: runs every proof on this kernel, and makes one TAP of what they say. (Whether the pages
+# cite them rightly, test/citations.sh checks: it runs none.)
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -10,18 +11,18 @@ trap 'rm -rf "$tmp"' EXIT
 
 usage() {
 	cat <<-'END_USAGE'
-	usage: test/labs.sh [pair] [alone]
+	usage: test/prove.sh [pair] [alone]
 
-	Runs the labs of docs/labs as root, with those that a tracer watches, and
+	Runs the proofs of docs/proofs as root, with those that a tracer watches, and
 	prints TAP. "pair" says that this kernel has kprobes; "alone" that nobody
 	else needs this machine, so that the whole of it can be brought to its
 	limits. Wants what `make all programs` builds.
 	END_USAGE
 }
 
-# A lab that dies, or that ends before its plan, has failed however many lines were ok; so has one
+# A proof that dies, or that ends before its plan, has failed however many lines were ok; so has one
 # for whose end we would wait for ever. (In the foreground, so that ^C reaches it.)
-lab() {
+prove() {
 	local name=$1 line status plan='' before=$failed
 	shift
 	timeout --foreground -k 10 1200 "$@" >"$tmp/tap" 2>"$tmp/err" </dev/null
@@ -39,7 +40,7 @@ lab() {
 	tail -n 20 "$tmp/err" | sed 's/^/# /'
 }
 
-# One line of a lab, under our numbers.
+# One line of a proof, under our numbers.
 told() {
 	local result=ok
 	[[ $2 == ok* ]] || { result='not ok' && ((failed += 1)); }
@@ -57,17 +58,17 @@ main() {
 		esac
 	done
 	echo "TAP version 13"
-	for file in docs/labs/*.c; do
+	for file in docs/proofs/*.c; do
 		name=$(basename "$file" .c)
 		case $name in
 		daemon) ;;
-		errors) lab errors build/labs/errors "${alone[@]}" ;;
-		*) lab "$name" "build/labs/$name" ;;
+		errors) prove errors build/proofs/errors "${alone[@]}" ;;
+		*) prove "$name" "build/proofs/$name" ;;
 		esac
 	done
-	lab daemon test/daemon.sh
-	lab race test/race.sh "${pair[@]}"
-	lab hooks docs/labs/hooks.sh
+	prove daemon test/daemon.sh
+	prove race test/race.sh "${pair[@]}"
+	prove hooks docs/proofs/hooks.sh
 	echo "1..$count"
 	((failed == 0))
 }

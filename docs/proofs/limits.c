@@ -14,7 +14,7 @@
  *
  * A signal without a record is read as one by kill() from process 0 of user 0.
  */
-#include "lab.h"
+#include "proof.h"
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -140,7 +140,7 @@ static int with_three_pending(void)
 	return queued == 3;
 }
 
-/* An exact count needs a user that has no other processes. The rest of the lab runs as this one. */
+/* An exact count needs a user that has no other processes. All the rest runs as this one. */
 static void counting(void)
 {
 	const char *each = "S50 each record counts, of standard signals too: at the limit sigqueue "

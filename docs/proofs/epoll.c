@@ -27,7 +27,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
-#include "lab.h"
+#include "proof.h"
 
 static sigset_t accepted; /* HUP and USR1: what the descriptor accepts */
 static int fd, instance;

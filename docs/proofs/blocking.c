@@ -12,7 +12,7 @@
  * behind. The one exception to all this, a reader asleep in read, is in asleep.c.
  */
 #define _GNU_SOURCE
-#include "lab.h"
+#include "proof.h"
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>

@@ -10,7 +10,7 @@
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include "lab.h"
+#include "proof.h"
 
 static int fd; /* accepts HUP */
 

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include "lab.h"
+#include "proof.h"
 
 static sigset_t accepted; /* HUP and USR1: what every descriptor here accepts */
 static int fd;
@@ -342,7 +342,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return new_program(atoi(argv[1]));
 	begin_afresh();
-	alarm(300); /* where a signal never came, this lab would wait for it */
+	alarm(300); /* where a signal never came, this proof would wait for it */
 	accepted = signals(SIGHUP, SIGUSR1, 0);
 	block(signals(SIGHUP, SIGUSR1, SIGUSR2, 0));
 	fd = new_signalfd(accepted, SFD_NONBLOCK);

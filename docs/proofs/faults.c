@@ -6,7 +6,7 @@
  * unblocks it.
  */
 #define _GNU_SOURCE
-#include "lab.h"
+#include "proof.h"
 #include <sys/mman.h>
 
 static void bad_access(void)

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 #
-# proofs.sh: whether what the pages say and what the programs show go together. It runs no lab: it
-# reads them, and the pages, in the tree's root, after make. TAP; under each test are its faults.
+# citations.sh: whether the proofs, evidence, code, options and keys that the pages cite are there, and
+# whether each proof is cited where it should be. It runs no proof (test/prove.sh does): it reads them,
+# and the pages, in the tree's root, after make. TAP; under each test are its faults.
 #
 #	an ID        C01 to C49: a claim, judged in docs/corrections.md under "### C09 The claim"
 #	             S01 to S999: a statement of docs/signalfd.md
-#	a proof      a text in a lab that begins with IDs: ok(holds, "C09 S41 what the kernel does")
+#	a proof      a program that shows them: in docs/proofs, or a script of the tests. What it prints
+#	             begins with their IDs: ok(holds, "C09 S41 what the kernel does")
 #	a verdict    the word in bold that begins what is said of a claim: **Wrong.**
-#	Proof:       ends it: the labs in backticks; or "No proof:" and the reason
-#	[S41] [C09]  a statement, and its proof. A tag with a link, [S41](#queueing), is a mention;
+#	Proof:       ends it: its proofs in backticks; or "No proof:" and the reason
+#	[S41] [C09]  a statement that a proof shows. A tag with a link, [S41](#queueing), is a mention;
 #	             what is in backticks is neither
 #	FILE@v6.12   evidence in the kernel's source, by path; a commit has 12 digits or more
 #
-# Of code in the pages: <!-- from docs/labs/daemon.c --> before a block names the file that has just
+# Of code in the pages: <!-- from docs/proofs/daemon.c --> before a block names the file that has just
 # these lines, indented as may be. A block of C wants one; or <!-- from no file: REASON -->. Options
 # cited in backticks, or with sigfd, test.sh or vm.sh, exist; other programs' stand with the name,
 # as in `make -j`. JSON keys exist, which are cited as jq has them: `.ret`.
@@ -26,7 +28,7 @@ shopt -s nullglob
 claims=49
 verdicts='Correct|Incomplete|Imprecise|Misleading|Wrong|Unsupported'
 pages=(README.md docs/*.md)
-labs=(docs/labs/*.c docs/labs/*.sh docs/labs/wrong/*.c docs/labs/wrong/*.sh
+proofs=(docs/proofs/*.c docs/proofs/*.sh
 	test/[d]aemon.sh test/[r]ace.sh) # in brackets, so that they count only if they are there
 
 # check NAME COMMAND...: passes if it has nothing to say. (In a shell of its own, so that what ends
@@ -37,9 +39,9 @@ check() {
 	report $? "$1" <"$work/faults"
 }
 
-# ---- What the labs show --------------------------------------------------------------------------
+# ---- What the proofs show ------------------------------------------------------------------------
 
-# A lab as it is compiled or run: what is only in a comment, or left out by #if, proves nothing.
+# A proof as it is compiled or run: what is only in a comment, or left out by #if, shows nothing.
 code_of() {
 	case $1 in
 	*.c) gcc -E -P "$1" ;;
@@ -47,13 +49,13 @@ code_of() {
 	esac
 }
 
-# A line "ID LAB" for each.
-read_proofs() {
-	local lab id
-	for lab in "${labs[@]}"; do
+# A line "ID PROOF" for each.
+read_shown() {
+	local proof id
+	for proof in "${proofs[@]}"; do
 		while read -r id; do
-			echo "$id $lab"
-		done < <(code_of "$lab" | grep -oE "[\"']([CS][0-9]{2,3} )+" | grep -oE '[CS][0-9]+')
+			echo "$id $proof"
+		done < <(code_of "$proof" | grep -oE "[\"']([CS][0-9]{2,3} )+" | grep -oE '[CS][0-9]+')
 	done | sort -u
 }
 
@@ -84,25 +86,25 @@ read_claims() {
 	END { row() }' docs/corrections.md
 }
 
-# The lab that a proof names: from the root, from docs, or as the program that make builds of it.
-lab_of() {
-	local lab
-	for lab in "${labs[@]}"; do
-		case $lab in
-		"$1" | "docs/$1" | "docs/${1#build/}.c") echo "$lab" && return ;;
+# The proof that a claim names: from the root, from docs, or as the program that make builds of it.
+proof_of() {
+	local proof
+	for proof in "${proofs[@]}"; do
+		case $proof in
+		"$1" | "docs/$1" | "docs/${1#build/}.c") echo "$proof" && return ;;
 		esac
 	done
 	return 1
 }
 
-# A line "ID LAB" for each that a claim cites; "ID -" and the name where there is none such.
+# A line "ID PROOF" for each that a claim cites; "ID -" and the name where there is none such.
 read_cited() {
-	local id kind proof name
-	while IFS='|' read -r id _ kind proof; do
+	local id kind text name
+	while IFS='|' read -r id _ kind text; do
 		[[ $kind == *P* ]] || continue
 		while read -r name; do
-			echo "$id $(lab_of "$name" || echo "- $name")"
-		done < <(grep -oE '`[^`]+`' <<<"$proof" | tr -d '`')
+			echo "$id $(proof_of "$name" || echo "- $name")"
+		done < <(grep -oE '`[^`]+`' <<<"$text" | tr -d '`')
 	done <"$work/claims" | sort -u
 }
 
@@ -119,17 +121,17 @@ claims_without_verdict() {
 claims_without_proof() {
 	awk -F '|' '
 	$3 != "P" && $3 != "N" { print $1 ": wants one line of Proof: or No proof:"; next }
-	$3 == "P" && $4 !~ /`/ { print $1 ": names no lab" }
+	$3 == "P" && $4 !~ /`/ { print $1 ": names no proof" }
 	$3 == "N" && $4 !~ /proof: +[^ ]+ +[^ ]/ { print $1 ": has no reason" }' "$work/claims"
 }
 
 cited_in_vain() {
-	comm -23 "$work/cited" "$work/proofs" |
-		sed -E 's/^(...) - (.*)/\1: there is no lab \2/; t; s/^(...) /\1: not shown by /'
+	comm -23 "$work/cited" "$work/shown" |
+		sed -E 's/^(...) - (.*)/\1: there is no proof \2/; t; s/^(...) /\1: not shown by /'
 }
 
 shown_uncited() {
-	comm -13 "$work/cited" "$work/proofs" | sed -nE 's/^(C..) /\1: not cited, but shown by /p'
+	comm -13 "$work/cited" "$work/shown" | sed -nE 's/^(C..) /\1: not cited, but shown by /p'
 }
 
 # ---- The statements ------------------------------------------------------------------------------
@@ -153,7 +155,7 @@ statements() {
 tags_not_shown() {
 	local id
 	while read -r id; do
-		grep -q "^$id " "$work/proofs" || echo "[$id]: shown by no lab"
+		grep -q "^$id " "$work/shown" || echo "[$id]: shown by no proof"
 	done < <({ tags docs/signalfd.md; tags "${pages[@]}" | grep S; } | sort -u)
 	prose "${pages[@]}" | grep -oE '\[[CS][0-9]+' | grep -vE '^..[0-9]{2,3}$' |
 		sed 's/$/]: an ID has two digits, or three/'
@@ -165,13 +167,13 @@ shown_not_stated_once() {
 	while read -r id; do
 		times=$(grep -cx "$id" "$work/statements")
 		((times == 1)) || echo "$id: stated $times times"
-	done < <(grep -oE '^S[0-9]+' "$work/proofs" | sort -u)
+	done < <(grep -oE '^S[0-9]+' "$work/shown" | sort -u)
 }
 
-# A script that traces a lab may show its statements once more.
+# A script that traces a proof may show its statements once more.
 shown_by_two() {
-	awk '/^S/ && $2 !~ "^test/" { labs[$1] = labs[$1] " " $2; n[$1]++ }
-		END { for (id in n) if (n[id] > 1) print id ": by" labs[id] }' "$work/proofs"
+	awk '/^S/ && $2 !~ "^test/" { proofs[$1] = proofs[$1] " " $2; n[$1]++ }
+		END { for (id in n) if (n[id] > 1) print id ": by" proofs[id] }' "$work/shown"
 }
 
 # ---- Evidence ------------------------------------------------------------------------------------
@@ -179,14 +181,14 @@ shown_by_two() {
 # What has a folder before the @, or the number of a version after it, is meant as evidence.
 evidence_misshapen() {
 	local file='([A-Za-z0-9_.+-]+/)+[A-Za-z0-9_.+-]+'
-	grep -oE '[A-Za-z0-9_./()+-]*@[A-Za-z0-9_.+-]*' "${pages[@]}" "${labs[@]}" |
+	grep -oE '[A-Za-z0-9_./()+-]*@[A-Za-z0-9_.+-]*' "${pages[@]}" "${proofs[@]}" |
 		sed -E 's/[.-]*$//; s/:\(+/:/' | grep -E ':.*/.*@|@v?[0-9]' |
 		grep -vE ":$file@(v|glibc-|man-pages-)[0-9]+\.[0-9]+(\.[0-9]+)?(-rc[0-9]+)?$"
 }
 
 # A word of hexadecimal digits is a commit if "commit" precedes it, or if it is in backticks.
 commits_too_short() {
-	grep -oiE '\bcommit `?[0-9a-f]{4,11}\b' "${pages[@]}" "${labs[@]}" | grep '[0-9][^:]*$'
+	grep -oiE '\bcommit `?[0-9a-f]{4,11}\b' "${pages[@]}" "${proofs[@]}" | grep '[0-9][^:]*$'
 	grep -oE '`[0-9a-f]{7,11}`' "${pages[@]}" | grep -E ':.*[0-9]' | grep ':.*[a-f]'
 }
 
@@ -323,18 +325,18 @@ verdicts_miscounted() {
 }
 
 main() {
-	read_proofs >"$work/proofs"
+	read_shown >"$work/shown"
 	read_claims >"$work/claims"
 	read_cited >"$work/cited"
 	check "each claim is judged once, in order" claims_in_order
 	check "each claim has a verdict" claims_without_verdict
 	check "the claims are counted rightly" verdicts_miscounted
 	check "each claim has its proof, or a reason why there is none" claims_without_proof
-	check "each proof that a claim cites is in that lab" cited_in_vain
-	check "each claim that a lab shows cites that lab" shown_uncited
-	check "each statement in the pages is shown by a lab" tags_not_shown
-	check "each statement that a lab shows is stated once" shown_not_stated_once
-	check "each statement is shown by one lab" shown_by_two
+	check "each proof that a claim cites shows it" cited_in_vain
+	check "each claim that a proof shows cites it" shown_uncited
+	check "each statement in the pages is shown by a proof" tags_not_shown
+	check "each statement that a proof shows is stated once" shown_not_stated_once
+	check "each statement is shown by one proof" shown_by_two
 	check "evidence is a path at a version" evidence_misshapen
 	check "commits have 12 digits" commits_too_short
 	check "each excerpt is in its file" excerpts_elsewhere

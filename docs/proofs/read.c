@@ -11,7 +11,7 @@
  * What follows from the order of the last two steps is the one way to lose a signal by a read.
  */
 #define _GNU_SOURCE
-#include "lab.h"
+#include "proof.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>

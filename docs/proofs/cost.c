@@ -22,7 +22,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "lab.h"
+#include "proof.h"
 
 #define SIGNALS 1000 /* a round, for each way */
 #define WAKES 300    /* the same, where each signal wakes a sleeper */

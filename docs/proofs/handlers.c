@@ -8,7 +8,7 @@
  * _POSIX_C_SOURCE or _XOPEN_SOURCE without _DEFAULT_SOURCE. sigaction() does what its flags say.
  */
 #define _GNU_SOURCE
-#include "lab.h"
+#include "proof.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>

@@ -9,7 +9,7 @@
  * So a program that forgets to block seems to work, as long as it sleeps in read.
  */
 #define _GNU_SOURCE
-#include "lab.h"
+#include "proof.h"
 #include <pthread.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>

@@ -3,9 +3,10 @@
 #
 # hooks.sh: what each hook sees of a signalfd call, and what it must not be asked.
 #
-# Two labs make calls and print each one (docs/labs/errors.c, docs/labs/ways.c); sigfd traces them
-# by each hook, and what it says is compared with what the lab printed. Then wrong tracers do the
-# same: sigfd with a patch from docs/labs/wrong/, each with one mistake in it, which is shown.
+# Two other proofs make calls and print each one (docs/proofs/errors.c, docs/proofs/ways.c); sigfd
+# traces them by each hook, and what it says is compared with what they printed. Then wrong tracers
+# do the same: sigfd with a patch from docs/proofs/wrong/, each with one mistake in it, which is
+# shown.
 #
 # For root, from anywhere, after `make all programs`. Prints TAP. Where the kernel has no kprobes
 # only the boundary can be shown: there a probe on do_signalfd4 is refused with the same ENOENT as
@@ -21,7 +22,7 @@ never_fire="the probes are attached but don't fire" # sigfd, where they see no s
 
 usage() {
 	cat <<-'END'
-	usage: docs/labs/hooks.sh [--build]
+	usage: docs/proofs/hooks.sh [--build]
 
 	Shows in TAP what each hook sees of a call. Builds the wrong tracers that are
 	missing from build/wrong or older than their sources; with --build that is
@@ -33,7 +34,7 @@ usage() {
 
 is_built() {
 	local source
-	for source in "docs/labs/wrong/$1.patch" Makefile sigfd.c sigfd.h sigfd.bpf.c; do
+	for source in "docs/proofs/wrong/$1.patch" Makefile sigfd.c sigfd.h sigfd.bpf.c; do
 		[[ $wrong/$1/sigfd -nt $source ]] || return
 	done
 }
@@ -46,14 +47,14 @@ build() {
 	cp -p Makefile sigfd.c sigfd.h sigfd.bpf.c "$tree"
 	cp -p build/vmlinux.h build/stamp build/tools.stamp "$tree/build"
 	{
-		patch -p1 --fuzz=0 -d "$tree" <"docs/labs/wrong/$name.patch" && make -C "$tree"
+		patch -p1 --fuzz=0 -d "$tree" <"docs/proofs/wrong/$name.patch" && make -C "$tree"
 	} >"$work/make" 2>&1 || { sed 's/^/# /' "$work/make" && return 1; }
 	mv "$tree/sigfd" "$wrong/$name/sigfd"
 }
 
 build_all() {
 	local patch name
-	for patch in docs/labs/wrong/*.patch; do
+	for patch in docs/proofs/wrong/*.patch; do
 		name=$(basename "$patch" .patch)
 		is_built "$name" || build "$name" ||
 			{ echo "Bail out! $patch does not apply or build" && exit 1; }
@@ -75,15 +76,15 @@ in_root() {
 
 # Runs the command, if ways can make 32-bit calls on this host.
 with_32bit_calls() {
-	build/labs/ways >"$work/ways"
+	build/proofs/ways >"$work/ways"
 	grep -q '^# call compat_' "$work/ways" || skip "no 32-bit call can be made here"
 	"$@"
 }
 
-# ---- What the tracer says, and what the lab said -------------------------------------------------
+# ---- What the tracer says, and what the program said ---------------------------------------------
 
-# trace TRACER HOOK LAB [OPTION...]: the lab under that tracer, in the folder $run: what the lab
-# printed (said), the events as JSON (out). Each only once.
+# trace TRACER HOOK PROGRAM [OPTION...]: errors or ways under that tracer, in the folder $run: what
+# it printed (said), the events as JSON (out). Each only once.
 trace() {
 	local tracer=$wrong/$1/sigfd
 	run=$work/$(tr -d ' ' <<<"$*")
@@ -91,7 +92,7 @@ trace() {
 	[[ ! -e $run/done ]] || return 0
 	mkdir -p "$run"
 	# shellcheck disable=SC2016 # for the inner shell
-	timeout 60 "$tracer" -j -H "$2" "${@:4}" -- sh -c 'exec "$1" >"$2"' sh "build/labs/$3" \
+	timeout 60 "$tracer" -j -H "$2" "${@:4}" -- sh -c 'exec "$1" >"$2"' sh "build/proofs/$3" \
 		"$run/said" >"$run/out" 2>"$run/err" || { cat "$run/err" && return 1; }
 	touch "$run/done"
 }
@@ -102,7 +103,7 @@ events() {
 		| join(" ")' "$run/out"
 }
 
-# The same, from what the lab printed. do_signalfd4 is reached when sizemask is right and the mask
+# The same, from what the program printed. do_signalfd4 is reached when sizemask is right and the mask
 # can be read; a 32-bit or x32 call does not pass the tracepoints of signalfd and signalfd4.
 expected() {
 	local hook=$1 name ufd mask sizemask flags ret early native
@@ -121,7 +122,7 @@ expected() {
 	done < <(calls)
 }
 
-# NAME UFD MASK SIZEMASK FLAGS RESULT of each call that the lab printed; signalfd has no flags.
+# NAME UFD MASK SIZEMASK FLAGS RESULT of each call that the program printed; signalfd has no flags.
 calls() {
 	sed -nE 's/^# call ([a-z0-9_]+)\((.*)\) = (.*)/\1, \2, \3/p' "$run/said" |
 		sed -E 's/^([a-z_]*signalfd(, [^,]+){3}), /\1, 0, /; s/,//g'
