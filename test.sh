@@ -20,6 +20,8 @@ arm_guest_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bp
 	pkg-config bsdutils bubblewrap s6 diffutils findutils mount patch procps)
 
 install=no mode=all kernels=() arm64=no
+shopt -s globstar
+pages=(README.md docs/**/*.md)
 
 usage() {
 	cat <<-'END'
@@ -222,12 +224,12 @@ check_cited_names() {
 	while read -r name; do
 		grep -qE "\b${name%()}\(" sigfd.c sigfd.bpf.c test/prog/*.c docs/proofs/*.[ch] ||
 			{ echo "no function: $name" && bad=1; }
-	done < <(grep -ohE '`[a-z_]+\(\)`' README.md docs/*.md | tr -d '`' | sort -u)
+	done < <(grep -ohE '`[a-z_]+\(\)`' "${pages[@]}" | tr -d '`' | sort -u)
 	# shellcheck disable=SC2016
 	while read -r name; do
 		[[ -e $name || -e docs/$name || -e build/$name ]] ||
 			{ echo "no file: $name" && bad=1; }
-	done < <(grep -ohE '`[A-Za-z0-9_./-]+\.(c|h|sh|md|8)`' README.md docs/*.md | tr -d '`')
+	done < <(grep -ohE '`[A-Za-z0-9_./-]+\.(c|h|sh|md|8)`' "${pages[@]}" | tr -d '`')
 	return $bad
 }
 
@@ -272,7 +274,7 @@ check_keys() {
 
 check_links() {
 	local file link bad=0
-	for file in README.md docs/*.md; do
+	for file in "${pages[@]}"; do
 		while read -r link; do
 			case $link in http*) continue ;; esac
 			check_link "$file" "$link" || { echo "$file: $link" && bad=1; }

@@ -23,11 +23,11 @@
 # shellcheck disable=SC2016 # the backticks are Markdown's
 
 source test/tap.sh || exit
-shopt -s nullglob
+shopt -s nullglob globstar
 
 claims=49
 verdicts='Correct|Incomplete|Imprecise|Misleading|Wrong|Unsupported'
-pages=(README.md docs/*.md)
+pages=(README.md docs/**/*.md)
 proofs=(docs/proofs/*.c docs/proofs/*.sh
 	test/[d]aemon.sh test/[r]ace.sh) # in brackets, so that they count only if they are there
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 #
-# transcripts.sh: runs what README.md and docs/*.md show in blocks of the language console, and
-# compares what it prints with what they say. The syntax is cram's:
+# transcripts.sh: runs what README.md and the pages in docs show in blocks of the language
+# console, and compares what it prints with what they say. The syntax is cram's:
 #
 #	$ COMMAND        the prompt of the first line is the block's: $, or # if it needs root. A
 #	> MORE           line that begins with the other one is output, as TAP's comments are
@@ -28,6 +28,7 @@
 # and build/proofs/NAME are found there, and files that it makes there don't stay.
 
 source test/tap.sh || exit
+shopt -s globstar
 
 mode=here list=no print=no pages=()
 names=() kinds=() columns=() reasons=() texts=() # of each block
@@ -38,8 +39,8 @@ usage() {
 	cat <<-'END'
 	usage: test/transcripts.sh [--vm] [--list] [--print] [PAGE...]
 
-	Runs the transcripts of each PAGE, or of README.md and docs/*.md, and prints
-	TAP. To be called in the tree's root, after make all programs.
+	Runs the transcripts of each PAGE, or of README.md and all pages in docs, and
+	prints TAP. To be called in the tree's root, after make all programs.
 
 	  --vm      run those that are for a virtual machine, instead of the others
 	  --list    run nothing; say of each block how it is run
@@ -59,7 +60,7 @@ parse_options() {
 		esac
 		shift
 	done
-	((${#pages[@]})) || pages=(README.md docs/*.md)
+	((${#pages[@]})) || pages=(README.md docs/**/*.md)
 }
 
 # ---- Blocks -------------------------------------------------------------------------------------
