@@ -197,6 +197,7 @@ lint() {
 	try "every JSON key is in the manual page" check_keys
 	try "every link in the docs resolves" check_links
 	try "no line over 100 columns in the sources" check_width "${c[@]}"
+	try "every tracer in the chart has a row on its page" check_chart
 	include "citations" test/citations.sh
 }
 
@@ -300,6 +301,16 @@ check_width() {
 		expand "$file" | grep -Hn --label="$file" '.\{101\}'
 	done >"$work/wide"
 	no_output cat "$work/wide"
+}
+
+check_chart() {
+	local name bad=0
+	sed -n 's/.* class="label">\(.*\)<.text>/\1/p' docs/performance.svg >"$work/names"
+	[[ -s $work/names ]] || { echo "no names in the chart" && return 1; }
+	while read -r name; do
+		grep -qF "| $name |" docs/performance.md || { echo "no row: $name" && bad=1; }
+	done <"$work/names"
+	return $bad
 }
 
 # ---- The build ----------------------------------------------------------------------------------

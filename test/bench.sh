@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 #
 # What a signalfd call costs under sigfd, beside the same probes with empty programs, bpftrace,
-# perf trace and strace. Each figure stands beside one without a tracer, taken just before and
-# just after it. See docs/performance.md.
+# perf trace and strace: in instructions, which are the same on every machine, and in time, which
+# is not. See docs/performance.md.
 
-set -euo pipefail
+set -Eeuo pipefail
 shopt -s inherit_errexit
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -13,56 +13,62 @@ tree=${here%/*}
 cd "$tree"
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C.UTF-8
-packages=(bpftrace linux-perf strace jq bpftool)
+packages=(bpftrace linux-perf strace)
 data=build/bench page=docs/performance.md chart=docs/performance.svg
 rounds=7 calls=0 places=() measure_here='' action=measure write=no
-work='' tracer='' stats=''
+work='' tracer='' said=''
 
 usage() {
 	cat <<-'END'
-	usage: test/bench.sh [OPTION...] [boundary] [pair] [instructions]
+	usage: test/bench.sh [OPTION...] [instructions] [boundary] [pair]
 
-	Measures what a signalfd call costs under sigfd and other tracers, as root: the time at the
-	system call's boundary on this machine, the time by kprobes in a virtual machine, and the
-	instructions by both, counted in one; prints tables in Markdown. The figures are kept in
-	build/bench. Leave the machine alone meanwhile.
+	Measures what a signalfd call costs under sigfd and other tracers, as root: the instructions
+	by both hooks, counted in a virtual machine; the time at the system call's boundary, on this
+	machine; the time by kprobes, in a virtual machine. Prints tables in Markdown; the figures
+	are kept in build/bench. Leave the machine alone meanwhile.
 
 	  --install    first get the other tracers, with apt
-	  --rounds N   runs for each figure (7)
-	  --quick      one run of few calls: shows that it works, measures nothing
+	  --rounds N   runs for each time (7)
+	  --quick      one run of few calls: shows that it works, measures nothing; the figures are
+	               kept apart, in build/bench.quick
 	  --calls N    calls a run, for every tracer alike
 	  --tables     no measurement: the tables and the chart, of what build/bench holds
-	  --write      put the tables into docs/performance.md, and the chart beside it
+	  --write      put the tables into docs/performance.md, those of times in place of this
+	               machine's only, and the chart beside it
 	END
-}
-
-die() {
-	echo "bench.sh: $*" >&2
-	exit 1
 }
 
 say() {
 	echo "bench.sh: $*" >&2
 }
 
+die() {
+	say "$*"
+	exit 1
+}
+
+# What ends the script unasked is named: a test that runs it has nothing else to go by.
+trap 'say "line $LINENO: status $? of: $BASH_COMMAND"' ERR
+
 parse_options() {
 	while (($#)); do
 		case $1 in
 		--install) install_tracers ;;
-		--rounds) (($# > 1)) && shift && rounds=$1 ;;
-		--quick) rounds=1 calls=500 ;;
-		--calls) (($# > 1)) && shift && calls=$1 ;;
+		--rounds) shift && rounds=${1:?--rounds wants a number} ;;
+		--quick) rounds=1 calls=500 data=build/bench.quick ;;
+		--calls) shift && calls=${1:?--calls wants a number} ;;
 		--tables) action=tables ;;
 		--write) write=yes ;;
-		--here) (($# > 1)) && shift && measure_here=$1 ;; # for ourselves, in the machine
+		--here) shift && measure_here=$1 ;; # for ourselves: measure, print data
 		boundary | pair | instructions) places+=("$1") ;;
 		--help | -h) usage && exit ;;
 		*) usage >&2 && exit 2 ;;
 		esac
 		shift
 	done
-	((${#places[@]})) || places=(boundary pair instructions)
+	((${#places[@]})) || places=(instructions boundary pair)
 	[[ "$rounds$calls" =~ ^[0-9]+$ ]] || die "--rounds and --calls want whole numbers"
+	[[ $write$data == no* || $data == build/bench ]] || die "--quick measures nothing to --write"
 }
 
 as_root() {
@@ -73,40 +79,10 @@ install_tracers() {
 	as_root apt-get -qq install -y --no-install-recommends "${packages[@]}" >&2
 }
 
-# ---- Figures ------------------------------------------------------------------------------------
+# ---- A tracer -----------------------------------------------------------------------------------
 
-# put SUBJECT METRIC VALUE...: a line of data: the median of the values, their least and greatest.
-put() {
-	local subject=$1 metric=$2
-	shift 2
-	printf '%s\n' "$@" | sort -g | awk -v OFS='\t' -v subject="$subject" -v metric="$metric" '
-		{ value[NR] = $1 }
-		END {
-			middle = int((NR + 1) / 2)
-			median = NR % 2 ? value[middle] : (value[middle] + value[middle + 1]) / 2
-			print subject, metric, median, value[1], value[NR]
-		}'
-}
-
-# put_text SUBJECT METRIC TEXT
-put_text() {
-	printf '%s\t%s\t%s\n' "$@"
-}
-
-# ---- Tracers ------------------------------------------------------------------------------------
-
-# What is traced is the same for all: every call of the machine for those that can, and else of
-# the program. All write to a file in memory.
-options_of() {
-	options=()
-	case $1 in
-	sigfd-json) options=(-j) ;;
-	sigfd-pid) options=(-p $$) ;;
-	sigfd-signal) options=(-s HUP) ;;
-	esac
-}
-
-# The columns of sigfd's text, by the same probes. One map, as sigfd has one.
+# The columns of sigfd's text, by the same probes. One map, as sigfd has one. It keeps what it has
+# to print, as we ask it to, so a shell has to say that it is ready: some 2 ms of its start.
 write_bpftrace_script() {
 	local enter='tracepoint:syscalls:sys_enter_signalfd4'
 	local exit='tracepoint:syscalls:sys_exit_signalfd4'
@@ -116,7 +92,7 @@ write_bpftrace_script() {
 		call='arg0, arg2, *(uint64 *)kptr(arg1)' result=retval
 	fi
 	cat >"$work/script.bt" <<-SCRIPT
-	BEGIN { printf("ready\n"); }
+	BEGIN { system("echo ready >&2"); }
 	$enter { @call[tid] = ($call); }
 	$exit /@call[tid].2/ {
 		printf("%d %d %s %d %x %llx %d\n", pid, tid, comm, @call[tid].0, @call[tid].1,
@@ -127,324 +103,189 @@ write_bpftrace_script() {
 	SCRIPT
 }
 
-# launch COMMAND...: in the background, where a shell has it ignore SIGINT unless told otherwise.
+# launch WORD COMMAND...: a tracer in the background, until it says WORD on stderr. A shell has what
+# it starts there ignore SIGINT unless told otherwise.
 launch() {
-	began=$EPOCHREALTIME
-	env --default-signal=INT "$@" <"$work/hold" &
+	local word=$1 line='' lines='' began=$EPOCHREALTIME
+	shift
+	exec {said}< <(exec env --default-signal=INT "$@" 2>&1 >"$work/out" </dev/null)
 	tracer=$!
-}
-
-# Waits for a line with that word in what the tracer says.
-await() {
-	local line
 	while read -r -t 120 -u "$said" line; do
-		echo "$line" >>"$work/err"
-		[[ $line != *"$1"* ]] || return 0
+		lines+=$line$'\n'
+		[[ $line != *"$word"* ]] || break
 	done
-	die "$subject does not get ready: $(tail -n 3 "$work/err")"
+	[[ $line == *"$word"* ]] || die "$* does not get ready: $lines"
+	ready_ms=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { print (b - a) * 1000 }')
 }
 
-# bpftrace keeps what it has to write, as we ask it to, so it is ready when it waits for events.
-await_poll() {
-	local end=$((SECONDS + 120))
-	until [[ $(cat "/proc/$tracer/wchan" 2>/dev/null) == *poll* ]]; do
-		if ((SECONDS >= end)) || ! kill -0 "$tracer" 2>/dev/null; then
-			drain
-			die "bpftrace does not get ready: $(tail -n 3 "$work/err")"
-		fi
-		sleep 0.05
-	done
-}
-
+# What is traced is the same for all: every call of the machine for those that can, and else of
+# the program. All write to a file in memory.
 start() {
-	subject=$1
-	: >"$work/err"
-	options_of "$subject"
-	case $subject in
-	bare) launch test/bin/bare "$hook" >"$work/said" 2>&1 && await ready ;;
-	sigfd*)
-		launch ./sigfd -H "$hook" "${options[@]}" >"$work/out" 2>"$work/said"
-		await Tracing
-		;;
-	bpftrace)
-		launch bpftrace -B full "$work/script.bt" >"$work/out" 2>"$work/said"
-		await_poll
-		;;
+	local sigfd=(./sigfd -H "$hook")
+	tracer='' ready_ms='' prefix=()
+	: >"$work/out"
+	case $1 in
+	none) ;;
+	bare) launch ready test/bin/bare "$hook" ;;
+	sigfd) launch Tracing "${sigfd[@]}" ;;
+	sigfd-json) launch Tracing "${sigfd[@]}" -j ;;
+	sigfd-pid) launch Tracing "${sigfd[@]}" -p $$ ;;
+	sigfd-signal) launch Tracing "${sigfd[@]}" -s HUP ;;
+	sigfd-nice) launch Tracing nice -n -20 "${sigfd[@]}" ;;
+	bpftrace) launch ready bpftrace --unsafe -B full "$work/script.bt" ;;
+	perf) prefix=(perf trace -o "$work/out" -e signalfd4 --) ;;
+	strace) prefix=(strace -f -o "$work/out" -e trace=signalfd4) ;;
 	esac
-}
-
-drain() {
-	local line
-	while read -r -t 0.1 -u "$said" line; do
-		echo "$line" >>"$work/err"
-	done
 }
 
 # A tracer that does not end is killed: its figures are then for it to answer for.
 stop() {
 	local end=$((SECONDS + 60))
+	[[ -n $tracer ]] || return 0
 	kill -INT "$tracer"
 	while kill -0 "$tracer" 2>/dev/null && ((SECONDS < end)); do
 		sleep 0.02
 	done
-	kill -KILL "$tracer" 2>/dev/null && say "$subject did not end within a minute"
+	kill -KILL "$tracer" 2>/dev/null && say "$1 did not end within a minute"
 	wait "$tracer" || true
+	exec {said}<&-
 	tracer=''
-	drain
 }
 
-is_here() {
-	case $1 in
-	bpftrace | perf | strace*) [[ -x $(type -P "${1%%-*}") ]] ;;
-	esac
-}
-
-ms_since() {
-	awk -v a="$1" -v b="$2" 'BEGIN { print (b - a) * 1000 }'
-}
-
-# The memory of a process at its greatest, in KiB.
-peak() {
-	awk '/^VmHWM/ { print $2 }' "/proc/$1/status"
-}
-
-# The processor time of a process, in ns.
+# The processor time of the tracer, in ns, and its memory at its greatest, in KiB.
 cpu_time() {
-	awk '{ sum += $1 } END { printf "%.0f\n", sum }' /proc/"$1"/task/*/schedstat
+	awk '{ sum += $1 } END { printf "%.0f\n", sum }' /proc/"$tracer"/task/*/schedstat
 }
 
-# ---- The cost of a call -------------------------------------------------------------------------
-
-# spins COUNT ARG...: runs the program so often; its figures are appended to $work/runs.
-spins() {
-	local i count=$1
-	shift
-	for ((i = 0; i < count; i++)); do
-		timeout 300 "$spin" "$@" >>"$work/runs"
-	done
+peak() {
+	awk '/^VmHWM/ { print $2 }' "/proc/$tracer/status"
 }
 
-# column N [FILE]: that figure of each run in FILE, or since new_runs.
-column() {
-	awk -v n="$1" '{ print $n }' "${2-$work/runs}"
+# By which a BPF program wakes its tracer.
+irq_works() {
+	awk '/IRQ work/ { for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i } END { print sum + 0 }' \
+		/proc/interrupts
 }
 
-new_runs() {
-	: >"$work/runs"
+# How many calls of the program the tracer has shown. A call that perf trace prints in two parts has
+# its result in one.
+shown_by() {
+	local line=$name
+	[[ $1 != perf && $1 != strace ]] || line='signalfd4.* = '
+	grep -c "$line" "$work/out" || true
 }
 
-# put_cost SUBJECT SHOWN: of the runs with and without it, and of how many calls it has shown.
-put_cost() {
-	local made runs=$work/traced.$1
-	# shellcheck disable=SC2046 # a word each
-	{
-		put "$1" untraced $(column 2 "$work/untraced.$1")
-		put "$1" ns $(column 2 "$runs")
-		put "$1" cpu $(column 3 "$runs")
-	}
-	case $1 in
-	bare | sigfd-pid | sigfd-signal) return ;;
+# ---- Measurements -------------------------------------------------------------------------------
+
+# A line of data. The same figure of more runs is on more lines.
+emit() {
+	printf '%s\t%s\t%s\t%s\n' "$place" "$@"
+}
+
+# run TRACER PREFIX ARG...: the program once, under that tracer, which starts before and ends after
+# it, so that it has not each time the place in memory that its programs happened to get.
+run() {
+	local who=$1 to=$2 works=0 busy=0 made ns cpu per_second shown
+	shift 2
+	case $who in # an installed tracer is measured, another is "not here" in the tables
+	bpftrace | perf | strace) type -P "$who" >/dev/null || return 0 ;;
 	esac
-	made=$(column 1 "$runs" | awk '{ sum += $1 } END { printf "%d\n", sum }')
-	put "$1" made "$made"
-	put "$1" missing $((made - $2))
+	start "$who"
+	if [[ -n $tracer ]]; then
+		works=$(irq_works) busy=$(cpu_time)
+	fi
+	timeout 300 "${prefix[@]}" "$spin" "$@" >"$work/run" ||
+		die "$place: status $? of ${prefix[*]} spin $* under $who"
+	read -r made ns cpu per_second <"$work/run"
+	emit "$who" "${to}ns" "$ns"
+	emit "$who" "${to}cpu" "$cpu"
+	emit "$who" "${to}per_second" "$per_second"
+	emit "$who" "${to}made" "$made"
+	if [[ -n $tracer ]]; then
+		emit "$who" "${to}wake_ups" $(($(irq_works) - works))
+		sleep 0.1 # what is left in the buffer is work too
+		emit "$who" "${to}busy_ns" $(($(cpu_time) - busy))
+		emit "$who" "${to}peak_kib" "$(peak)"
+		emit "$who" "${to}ready_ms" "$ready_ms"
+	fi
+	stop "$who"
+	case $who in none | bare | sigfd-pid | sigfd-signal) return ;; esac
+	shown=$(shown_by "$who")
+	((shown > 0)) || die "$place: $who has shown none of $made calls"
+	emit "$who" "${to}missed" $((made - shown))
 }
 
-# run_untraced SUBJECT ARG...: once, just before the run under the tracer, for which it makes room.
-run_untraced() {
-	new_runs
-	spins 1 "${@:2}"
-	cat "$work/runs" >>"$work/untraced.$1"
-	new_runs
-}
-
-# Tracers that watch the machine: one run with each in turn, and so on. Thus a bad moment of the
-# machine falls on all alike, and no tracer has all its runs with programs that the kernel happened
-# to put in a bad place.
-costs_of_watchers() {
+# The tracers take turns, so a bad moment of the machine falls on all alike.
+costs() {
 	local i who
-	local -A shown=() most_kib=()
 	for ((i = 1; i <= rounds; i++)); do
 		say "$place: the cost of a call, $i of $rounds"
-		for who; do
-			is_here "$who" || continue
-			run_untraced "$who" -n "$fast"
-			: >"$work/out"
-			start "$who"
-			spins 1 -n "$fast"
-			cat "$work/runs" >>"$work/traced.$who"
-			most_kib[$who]+=" $(peak "$tracer")"
-			stop
-			shown[$who]=$((${shown[$who]-0} + $(grep -c "$name" "$work/out" || true)))
+		for who in none bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace; do
+			run "$who" '' -n "$fast"
+		done
+		for who in perf strace; do
+			run "$who" '' -n "$slow"
 		done
 	done
-	for who; do
-		is_here "$who" || { put_text "$who" absent 'not here' && continue; }
-		# shellcheck disable=SC2086 # a word each
-		put "$who" peak_kib ${most_kib[$who]}
-		put_cost "$who" "${shown[$who]}"
-	done
 }
 
-# A tracer that runs the program. It is looked at while the program waits for a line.
-cost_of_runner() {
-	local i began ready=() peaks=()
-	say "$place: the cost of a call under $1"
-	is_here "$1" || { put_text "$1" absent 'not here' && return; }
-	: >"$work/out"
-	for ((i = 0; i < rounds; i++)); do
-		run_untraced "$1" -n "$slow"
-		launch "${@:2}" "$spin" -w -n "$slow" >>"$work/runs"
-		until (($(wc -l <"$work/runs") > 0)); do
-			kill -0 "$tracer" || die "$1 fails: ${*:2}"
-			sleep 0.05
-		done
-		peaks+=("$(peak "$tracer")")
-		echo >&"$hold"
-		wait "$tracer" || true
-		tracer=''
-		ready+=("$(ms_since "$began" "$(column 5)")")
-		cat "$work/runs" >>"$work/traced.$1"
-		cat "$work/traced" >>"$work/out"
-	done
-	put "$1" peak_kib "${peaks[@]}"
-	put "$1" ready_ms "${ready[@]}"
-	# A call that perf trace prints in two parts has its result in one.
-	put_cost "$1" "$(grep -c 'signalfd4.* = ' "$work/out" || true)"
-}
-
-costs_of_runners() {
-	local trace=(-o "$work/traced" -e)
-	cost_of_runner perf perf trace "${trace[@]}" signalfd4 --
-	cost_of_runner strace strace -f "${trace[@]}" trace=signalfd4
-	cost_of_runner strace-seccomp strace -f --seccomp-bpf "${trace[@]}" trace=signalfd4
-}
-
-# ---- Start, programs, rates, growth -------------------------------------------------------------
-
-# From the start to the line that says that events will be seen.
-start_time() {
-	local i times=()
-	say "$place: start of $1"
-	is_here "$1" || return 0
-	subject=$1
-	for ((i = 0; i < rounds; i++)); do
-		: >"$work/err"
-		case $1 in
-		sigfd) launch ./sigfd -H "$hook" >"$work/out" 2>"$work/said" && await Tracing ;;
-		bpftrace) launch bpftrace "$work/script.bt" >"$work/said" 2>&1 && await ready ;;
-		esac
-		times+=("$(ms_since "$began" "$EPOCHREALTIME")")
-		stop
-	done
-	put "$1" ready_ms "${times[@]}"
-}
-
-# What the kernel says that each BPF program takes; it asks the clock twice for each run.
-programs() {
-	local name time newest i=0
-	say "$place: the programs of $1"
-	is_here "$1" || return 0
-	newest=$(bpftool prog show -j | jq '[.[].id] | max // 0')
-	sysctl -qw kernel.bpf_stats_enabled=1
-	start "$1"
-	"$spin" -n "$fast" >/dev/null
-	while read -r name time; do
-		put "$1" "program:$((++i)):$name" "$time" # two may bear one name
-	done < <(bpftool prog show -j | jq -r --argjson calls "$fast" --argjson newest "$newest" '
-		.[] | select(.id > $newest and .run_cnt >= $calls) |
-		"\(.name) \(.run_time_ns / .run_cnt)"')
-	sysctl -qw kernel.bpf_stats_enabled=0
-	stop
-}
-
-# Two seconds at each rate: processor time of the tracer, and what it misses.
+# At a rate for two seconds; and as fast as the program can.
 rates() {
-	local rate before shown n
-	say "$place: rates, under $1"
-	is_here "$1" || return 0
-	for rate in "${speeds[@]}"; do
-		n=$((rate ? rate * 2 : fast * 4))
-		((calls == 0)) || n=$calls
-		: >"$work/out"
-		start "$1"
-		new_runs
-		before=$(cpu_time "$tracer")
-		spins 1 -n "$n" -r "$rate"
-		sleep 0.1 # what is left in the buffer is work too
-		put "$1" "rate:$rate:cpu_ns" $(($(cpu_time "$tracer") - before))
-		stop
-		shown=$(grep -c "$name" "$work/out" || true)
-		put "$1" "rate:$rate:reached" "$(column 4)"
-		put "$1" "rate:$rate:made" "$(column 1)"
-		put "$1" "rate:$rate:missing" $(($(column 1) - shown))
+	local who rate
+	for who in sigfd sigfd-json bpftrace; do
+		say "$place: rates, under $who"
+		for rate in 1000 100000; do
+			run "$who" "rate:$rate:" -r "$rate" -n $((calls ? calls : rate * 2))
+		done
+		run "$who" rate:0: -n $((fast * 4))
 	done
 }
 
 threads() {
-	local count
-	for count in 1 2 8; do
-		new_runs
-		spins "$rounds" -t "$count" -n $((fast / count))
-		# shellcheck disable=SC2046
-		put "$1" "threads:$count:cpu" $(column 3)
-		# shellcheck disable=SC2046
-		put "$1" "threads:$count:per_second" $(column 4)
+	local i count who
+	for ((i = 1; i <= rounds; i++)); do
+		say "$place: threads, $i of $rounds"
+		for who in none bare sigfd sigfd-json sigfd-nice; do
+			for count in 1 2 8; do
+				run "$who" "threads:$count:" -t "$count" -n $((fast * 4 / count))
+			done
+		done
 	done
 }
 
-growth_with_threads() {
-	say "$place: growth with threads, under $1"
-	[[ $1 != none ]] || { threads none && return; }
-	start "$1"
-	threads "$1"
-	stop
-}
-
-# Entries of calls that never end, under thread numbers that no thread has.
-growth_with_inflight() {
-	local count seen=1
-	say "$place: growth with calls in flight"
-	[[ $hook == syscall ]] || seen=2
-	for count in 0 1000 8000; do
-		start sigfd
-		((count == 0)) || test/bin/stale "$tracer" "$seen" 10000000 "$count" >&2
-		new_runs
-		spins "$rounds" -n "$fast"
-		# shellcheck disable=SC2046
-		put sigfd "inflight:$count:ns" $(column 2)
-		stop
-	done
-}
-
-sizes() {
-	local file
-	for file in sigfd sigfd-static; do
-		[[ ! -e $file ]] || put "$file" bytes "$(stat -c %s "$file")"
-	done
-	for file in bpftrace perf strace; do
-		! is_here "$file" || put "$file" bytes "$(stat -L -c %s "$(type -P "$file")")"
+# In a machine whose clock goes on by a nanosecond with each instruction: the processor time of the
+# calling thread is the number of its instructions, the same in each run but for interrupts.
+instructions() {
+	local i who
+	for hook in pair syscall; do
+		write_bpftrace_script
+		for who in none bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace; do
+			say "$place: $hook, under $who"
+			for ((i = 1; i <= rounds && i <= 3; i++)); do
+				run "$who" "$hook:" -n "$fast"
+			done
+		done
 	done
 }
 
 describe_machine() {
-	put_text machine kernel "$(uname -r)"
-	put_text machine processors "$(nproc)"
-	put_text machine model "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
-	put_text machine rounds "$rounds"
-	put_text machine calls "$fast"
-	put_text machine date "$(date -u +%F)"
-	put_text machine load "$(cut -d ' ' -f 1 /proc/loadavg)"
-	put_text bpftrace version "$(bpftrace --version 2>/dev/null)"
-	put_text perf version "$(perf --version 2>/dev/null)"
-	put_text strace version "$(strace -V 2>/dev/null | sed -n '1s/ -- / /p')"
+	emit machine model "$(lscpu | sed -n 's/^Model name: *//p' | head -n 1)"
+	emit machine processors "$(nproc)"
+	emit machine kernel "$(uname -r)"
+	emit machine load "$(cut -d ' ' -f 1 /proc/loadavg)"
+	emit machine date "$(date -u +%F)"
+	emit machine rounds "$rounds"
+	emit machine fast "$fast"
+	emit machine slow "$slow"
+	emit machine versions "$({ bpftrace --version && perf --version && strace -V; } 2>/dev/null |
+		sed -nE 's/^(bpftrace|perf|strace) (v|version |-- version )?([0-9.]+[0-9]).*/\1 \3/p' |
+		paste -sd, | sed 's/,/, /g')"
 }
 
 cleanup() {
 	local status=$?
 	[[ -z $tracer ]] || kill "$tracer" 2>/dev/null || true
-	[[ -z $stats ]] || sysctl -qw "kernel.bpf_stats_enabled=$stats"
-	[[ -z $work ]] || rm -rf "$work"
+	rm -rf "$work"
 	exit "$status"
 }
 
@@ -455,397 +296,337 @@ prepare() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
-	stats=$(sysctl -n kernel.bpf_stats_enabled)
-	mkfifo "$work/hold" "$work/said"
 	# Under a name of its own, by which its lines are told from another's.
 	name=spin$$ spin=$work/spin$$
 	cp test/bin/spin "$spin"
-	exec {hold}<>"$work/hold" {said}<>"$work/said"
 }
 
-# Another tracer here would be counted in every figure.
-warn_of_others() {
-	local others
-	others=$(bpftool prog show -j | jq -r '[.[].name // empty |
-		select(test("signalfd|^kernel_(enter|return)$"))] | unique | join(" ")')
-	[[ -z $others ]] || say "another tracer runs here ($others): the figures are wrong"
-}
-
-# Measures PLACE on the machine that this runs on. Prints data.
+# Measures on the machine that this runs on. Prints data.
 measure() {
-	place=$1 hook=syscall fast=50000 slow=2000 speeds=(1000 10000 100000 200000 0)
-	[[ $place == boundary ]] || { hook=pair fast=10000 slow=500 speeds=(1000 10000 100000 0); }
+	place=$1 hook=syscall fast=50000 slow=2000
+	case $place in
+	pair) hook=pair fast=10000 slow=500 ;;
+	instructions) fast=5000 ;;
+	esac
 	((calls == 0)) || { fast=$calls slow=$calls; }
 	prepare
-	warn_of_others
+	[[ $place != instructions ]] || { instructions; return; }
 	write_bpftrace_script
 	describe_machine
-	local subject
-	costs_of_watchers bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace
-	costs_of_runners
-	start_time sigfd
-	start_time bpftrace
-	sizes
-	for subject in bare sigfd sigfd-pid sigfd-signal bpftrace; do
-		programs "$subject"
-	done
-	for subject in none bare sigfd sigfd-pid; do
-		growth_with_threads "$subject"
-	done
-	growth_with_inflight
-	rates sigfd
-	rates sigfd-json
-	rates bpftrace
-}
-
-# In a machine whose clock goes on by a nanosecond with each instruction, so that the processor time
-# of the calling thread is the number of its instructions, the same in each run but for interrupts.
-measure_instructions() {
-	local subject fast=5000
-	((calls == 0)) || fast=$calls
-	prepare
-	for hook in pair syscall; do
-		write_bpftrace_script
-		new_runs
-		spins "$rounds" -n "$fast"
-		# shellcheck disable=SC2046
-		put none "$hook" $(column 3)
-		for subject in bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace; do
-			say "$hook: the instructions of a call under $subject"
-			[[ $subject != bpftrace ]] || is_here bpftrace || continue
-			new_runs
-			start "$subject"
-			spins "$rounds" -n "$fast"
-			stop
-			# shellcheck disable=SC2046
-			put "$subject" "$hook" $(column 3)
-		done
-	done
-}
-
-# ---- Tables and chart ---------------------------------------------------------------------------
-
-# What each table begins with: the data of both places, and how figures are written.
-# shellcheck disable=SC2016 # awk's
-prelude='
-	BEGIN {
-		FS = "\t"
-		labels["bare"] = "empty programs"
-		labels["sigfd-json"] = "sigfd -j"
-		labels["sigfd-pid"] = "sigfd -p, of another"
-		labels["sigfd-signal"] = "sigfd -s, of another"
-		labels["perf"] = "perf trace"
-		labels["strace"] = "strace -f"
-		labels["strace-seccomp"] = "strace -f --seccomp-bpf"
-	}
-	{
-		place = FILENAME
-		gsub(/.*\/|\.tsv$/, "", place)
-		v[place, $1, $2] = $3
-		low[place, $1, $2] = $4
-		high[place, $1, $2] = $5
-		line[place, ++lines[place]] = $1 "\t" $2
-	}
-	function has(s, m) { return (place, s, m) in v }
-	function cost(s) { return v[place, s, "ns"] }
-	function range(s, m) { return sprintf("%.0f, %.0f", low[place, s, m], high[place, s, m]) }
-	function share(s, of, f) { return has(of, "ns") ? per(added(s), added(of), f) : "-" }
-	function missed(s, r) { return v[place, s, r "missing"] " of " v[place, s, r "made"] }
-	function added(s) { return v[place, s, "ns"] - v[place, s, "untraced"] }
-	function per(a, b, f) { return b > 0 ? sprintf(f ? f : "%.2f", a / b) : "-" }
-	function title(p) {
-		return (p == "pair" ? "By kprobes, in the virtual machine" : \
-			"At the boundary, on this machine") " (Linux " v[p, "machine", "kernel"] ")"
-	}
-	function label(s) { return s in labels ? labels[s] : s }
-	function all_subjects() {
-		return split("bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace perf strace " \
-			"strace-seccomp", subject, " ")
-	}
-'
-
-# report PROGRAM [PLACE]: over what has been measured: there, or else in both by the clock.
-report() {
-	local program=$1 place files=()
-	for place in ${2-boundary pair}; do
-		[[ ! -e $data/$place.tsv ]] || files+=("$data/$place.tsv")
-	done
-	((${#files[@]})) || { echo "Not measured." && return; }
-	awk "$prelude $program" "${files[@]}"
-}
-
-# shellcheck disable=SC2016
-table_machine() {
-	report 'END {
-		print "| | kernel | processors | model | load before | runs | calls a run | date |"
-		print "|---|---|---|---|---|---|---|---|"
-		for (place in lines) print "|", place, "|", v[place, "machine", "kernel"], "|", \
-			v[place, "machine", "processors"], "|", v[place, "machine", "model"], "|", \
-			v[place, "machine", "load"], "|", \
-			v[place, "machine", "rounds"], "|", v[place, "machine", "calls"], "|", \
-			v[place, "machine", "date"], "|"
-	}'
-}
-
-# shellcheck disable=SC2016
-table_cost() {
-	report 'END {
-		place = "'"$1"'"
-		if (!(place in lines)) { print "Not measured."; exit }
-		print "| | ns a call | least, most | on a processor | untraced | added |" \
-			" whole cost / empty | added / bpftrace | added / strace | calls missed |"
-		print "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
-		n = all_subjects()
-		for (i = 1; i <= n; i++) {
-			s = subject[i]
-			if (!has(s, "ns")) {
-				print "| " label(s) " | not here | | | | | | | | |"
-				continue
-			}
-			printf "| %s | %.0f | %s | %.0f | %.0f | %.0f | %s | %s | %s | %s |\n",
-				label(s), v[place, s, "ns"], range(s, "ns"),
-				v[place, s, "cpu"], v[place, s, "untraced"],
-				added(s), per(cost(s), cost("bare")), share(s, "bpftrace"),
-				share(s, "strace", "%.4f"), has(s, "missing") ? missed(s) : "-"
-		}
-	}'
-}
-
-# shellcheck disable=SC2016
-table_start() {
-	report 'END {
-		print "| | start, ms | least, most | memory, MiB | program, KiB |"
-		print "|---|--:|--:|--:|--:|"
-		for (place in lines) {
-			print "| **" place "** | | | | |"
-			n = split("sigfd bpftrace perf strace strace-seccomp", subject, " ")
-			for (i = 1; i <= n; i++) {
-				s = subject[i]
-				if (!has(s, "ready_ms")) {
-					print "| " label(s) " | not here | | | |"
-					continue
-				}
-				printf "| %s | %.0f | %s | %.1f | %s |\n", label(s),
-					v[place, s, "ready_ms"], range(s, "ready_ms"),
-					v[place, s, "peak_kib"] / 1024,
-					has(s, "bytes") ? int(v[place, s, "bytes"] / 1024) : "-"
-			}
-			if (has("sigfd-static", "bytes")) printf "| sigfd-static | | | | %d |\n",
-				v[place, "sigfd-static", "bytes"] / 1024
-		}
-	}'
-}
-
-# shellcheck disable=SC2016
-table_programs() {
-	report 'END {
-		print "| | tracer | program | ns a run |"
-		print "|---|---|---|--:|"
-		for (place in lines) for (i = 1; i <= lines[place]; i++) {
-			split(line[place, i], part, "\t")
-			if (split(part[2], name, ":") != 3 || name[1] != "program") continue
-			printf "| %s | %s | %s | %.0f |\n", place, label(part[1]), name[3],
-				v[place, part[1], part[2]]
-		}
-	}'
-}
-
-# shellcheck disable=SC2016
-table_rates() {
-	report 'END {
-		print "| | tracer | asked, calls/s | reached | one CPU, % | calls missed |"
-		print "|---|---|--:|--:|--:|--:|"
-		for (place in lines) for (i = 1; i <= lines[place]; i++) {
-			split(line[place, i], part, "\t")
-			if (part[2] !~ /^rate:.*:cpu_ns/) continue
-			split(part[2], rate, ":")
-			s = part[1]
-			r = "rate:" rate[2] ":"
-			seconds = v[place, s, r "made"] / v[place, s, r "reached"]
-			printf "| %s | %s | %s | %d | %.1f | %s |\n", place, label(s),
-				rate[2] ? rate[2] : "all", v[place, s, r "reached"],
-				v[place, s, r "cpu_ns"] / seconds / 1e7, missed(s, r)
-		}
-	}'
-}
-
-# shellcheck disable=SC2016
-table_growth() {
-	report 'END {
-		print "| ns of processor time a call | 1 thread | 2 | 8 |"
-		print "|---|--:|--:|--:|"
-		n = split("none bare sigfd sigfd-pid", subject, " ")
-		for (place in lines) for (i = 1; i <= n; i++) {
-			s = subject[i]
-			printf "| %s, %s | %.0f | %.0f | %.0f |\n", place, label(s),
-				v[place, s, "threads:1:cpu"], v[place, s, "threads:2:cpu"],
-				v[place, s, "threads:8:cpu"]
-		}
-		print ""
-		print "| ns a call | none in flight | 1000 | 8000 |"
-		print "|---|--:|--:|--:|"
-		for (place in lines) printf "| %s, sigfd | %.0f | %.0f | %.0f |\n", place,
-			v[place, "sigfd", "inflight:0:ns"], v[place, "sigfd", "inflight:1000:ns"],
-			v[place, "sigfd", "inflight:8000:ns"]
-	}'
-}
-
-# shellcheck disable=SC2016
-table_instructions() {
-	report '
-	function cell(s, hook, n) {
-		n = v[place, s, hook]
-		return sprintf("%.0f | %.0f | %s", n, n - v[place, "none", hook],
-			per(n, v[place, "bare", hook]))
-	}
-	END {
-		place = "instructions"
-		print "| | pair | added | whole / empty | boundary | added | whole / empty |"
-		print "|---|--:|--:|--:|--:|--:|--:|"
-		n = split("none bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace", subject, " ")
-		for (i = 1; i <= n; i++) if (has(subject[i], "pair"))
-			print "| " label(subject[i]) " | " cell(subject[i], "pair") " | " \
-				cell(subject[i], "syscall") " |"
-	}' instructions
-}
-
-# shellcheck disable=SC2016
-table_goals() {
-	report '
-	function goal(text, is, limit) {
-		printf "| %s, %s | %.3f | %.3f | %s |\n", place, text, limit, is,
-			is <= limit ? "yes" : "no"
-	}
-	END {
-		print "| | goal, at most | measured | reached |"
-		print "|---|--:|--:|---|"
-		for (place in lines) {
-			bare = cost("bare")
-			goal("whole cost / empty programs, shown", cost("sigfd") / bare, 1.6)
-			goal("the same, filtered out by pid", cost("sigfd-pid") / bare, 1.15)
-			goal("the same, filtered out by signal", cost("sigfd-signal") / bare, 1.15)
-			if (has("bpftrace", "ns")) {
-				goal("added / bpftrace", added("sigfd") / added("bpftrace"), 1 / 8)
-				goal("start / bpftrace", v[place, "sigfd", "ready_ms"] / \
-					v[place, "bpftrace", "ready_ms"], 1 / 6)
-				goal("memory / bpftrace", v[place, "sigfd", "peak_kib"] / \
-					v[place, "bpftrace", "peak_kib"], 1 / 6)
-			}
-			if (has("strace", "ns"))
-				goal("added / strace", added("sigfd") / added("strace"), 1 / 40)
-			r = "rate:200000:missing"
-			if (has("sigfd", r))
-				goal("calls missed at 200000/s", v[place, "sigfd", r], 0)
-		}
-	}'
-}
-
-# Bars of what each tracer adds to a call, each tenfold as long as the last by the same step.
-# shellcheck disable=SC2016
-draw_chart() {
-	report '
-	function x(ns) { return 200 + (ns <= 10 ? 0 : log(ns / 10) / log(10) * 76) }
-	function text(px, py, class, what) {
-		body = body sprintf("<text x=\"%.0f\" y=\"%.0f\" class=\"%s\">%s</text>\n",
-			px, py, class, what)
-	}
-	END {
-		y = 24
-		text(16, y, "title", "Added to a signalfd4 call, in ns (log scale)")
-		for (k = 1; k <= 2; k++) {
-			place = k == 1 ? "pair" : "boundary"
-			if (!(place in lines)) continue
-			text(16, y += 34, "group", title(place))
-			n = all_subjects()
-			for (i = 1; i <= n; i++) {
-				s = subject[i]
-				y += 22
-				text(192, y, "label", label(s))
-				if (!has(s, "ns")) { text(206, y, "value", "not here"); continue }
-				body = body sprintf("<rect x=\"200\" y=\"%d\" width=\"%.1f\" " \
-					"height=\"14\" class=\"%s\"/>\n", y - 11, x(added(s)) - 199,
-					s ~ /^sigfd/ ? "sigfd" : "other")
-				text(x(added(s)) + 7, y, "value", sprintf("%.0f", added(s)))
-			}
-		}
-		for (d = 10; d <= 1000000; d *= 10) {
-			grid = grid sprintf("<path d=\"M%.0f 40V%d\" class=\"grid\"/>\n",
-				x(d), y + 10)
-			text(x(d), y + 26, "axis", d < 1000 ? d : d < 1000000 ? d / 1000 "k" : "1M")
-		}
-		height = y + 40
-		printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"%d\" " \
-			"viewBox=\"0 0 720 %d\" role=\"img\">\n", height, height
-		print "<title>What each tracer adds to a signalfd4 call</title>\n<style>"
-		print "text { font: 13px system-ui, sans-serif; fill: #1f2328 }"
-		print ".title, .group { font-weight: 600 }\n.title { font-size: 15px }"
-		print ".label { text-anchor: end }\n.axis { text-anchor: middle; fill: #656d76 }"
-		print ".grid { stroke: #d0d7de }"
-		print ".sigfd { fill: #0969da }\n.other { fill: #8c959f }"
-		print "@media (prefers-color-scheme: dark) {"
-		print "text { fill: #e6edf3 }\n.axis { fill: #8d96a0 }\n.grid { stroke: #30363d }"
-		print ".sigfd { fill: #4493f8 }\n.other { fill: #6e7681 }\n}\n</style>"
-		printf "%s%s</svg>\n", grid, body
-	}'
-}
-
-tables=(machine goals "cost pair" "cost boundary" instructions start programs rates growth)
-
-# Of each "<!-- bench: NAME -->" in the page, what follows until "<!-- /bench -->" is replaced.
-write_page() {
-	local place table new=$data/page.new
-	for place in boundary pair instructions; do
-		[[ -e $data/$place.tsv ]] || die "no figures for '$place' in $data: measure it first"
-	done
-	for table in "${tables[@]}"; do
-		# shellcheck disable=SC2086 # a name, and what it may take
-		table_$table >"$data/table"
-		grep -qF "<!-- bench: $table -->" "$page" || say "$page has no place for $table"
-		awk -v mark="<!-- bench: $table -->" -v table="$data/table" '
-			/^<!-- \/bench -->/ { inside = 0 }
-			!inside { print }
-			$0 == mark {
-				inside = 1
-				while ((getline row <table) > 0) print row
-			}' "$page" >"$new"
-		cat "$new" >"$page"
-	done
-	rm "$new" "$data/table"
-	cp "$data/performance.svg" "$chart"
-}
-
-print_tables() {
-	local table
-	for table in "${tables[@]}"; do
-		printf '\n## %s\n\n' "$table"
-		# shellcheck disable=SC2086
-		table_$table
-	done
+	costs
+	[[ $place == boundary ]] || return 0
+	rates
+	threads
 }
 
 # In the machine each emulated processor has a thread: with one for both, what a tracer does on
 # the second would be counted to the caller on the first.
 measure_place() {
-	local run=(test/bench.sh --rounds "$rounds" --calls "$calls" --here "$1")
-	if [[ $1 == instructions ]]; then
-		VM_QEMU="-icount shift=0,sleep=off" \
-			test/vm.sh --cpus 1 --memory 2048 --timeout 3600 -- "${run[@]}"
-	elif [[ $1 == pair ]]; then
-		VM_ACCEL=${VM_ACCEL:-tcg,thread=multi} test/vm.sh --memory 2048 --timeout 3600 -- \
-			"${run[@]}"
-	else
-		as_root "${run[@]}"
-	fi >"$data/$1.new"
+	local run=(test/bench.sh --rounds "$rounds" --here "$1")
+	local vm=(test/vm.sh --memory 2048 --timeout 3600)
+	((calls == 0)) || run+=(--calls "$calls")
+	case $1 in
+	instructions) VM_QEMU="-icount shift=0,sleep=off" "${vm[@]}" --cpus 1 -- "${run[@]}" ;;
+	pair) VM_ACCEL=${VM_ACCEL:-tcg,thread=multi} "${vm[@]}" -- "${run[@]}" ;;
+	boundary) as_root "${run[@]}" ;;
+	esac >"$data/$1.new" || die "the measurement of '$1' failed with status $?; see above"
 	mv "$data/$1.new" "$data/$1.tsv"
+}
+
+# ---- Tables and chart ---------------------------------------------------------------------------
+
+# What each table begins with: the figures of each place, least first; how they are written.
+# shellcheck disable=SC2016 # awk's
+prelude='
+	BEGIN {
+		FS = "\t"
+		labels["none"] = "no tracer"
+		labels["bare"] = "empty programs"
+		labels["sigfd-json"] = "sigfd -j"
+		labels["sigfd-pid"] = "sigfd, filtered out by pid"
+		labels["sigfd-signal"] = "sigfd, filtered out by signal"
+		labels["sigfd-nice"] = "sigfd at nice -20"
+		labels["perf"] = "perf trace"
+		labels["strace"] = "strace -f"
+		count = split("none bare sigfd sigfd-json sigfd-pid sigfd-signal sigfd-nice bpftrace " \
+			"perf strace", subject, " ")
+	}
+	{
+		key = $1 SUBSEP $2 SUBSEP $3
+		value[key, ++runs[key]] = $4
+		sum[key] += $4
+	}
+	function has(s, m) { return (place, s, m) in runs }
+	function of(s, m) { return value[place, s, m, 1] }
+	function median(s, m, n, k) {
+		k = place SUBSEP s SUBSEP m
+		n = runs[k]
+		return (value[k, int((n + 1) / 2)] + value[k, int(n / 2) + 1]) / 2
+	}
+	function comma(x, text, tail) {
+		text = sprintf("%.0f", x)
+		while (length(text) > 3) {
+			tail = "," substr(text, length(text) - 2) tail
+			text = substr(text, 1, length(text) - 3)
+		}
+		return text tail
+	}
+	function label(s) { return s in labels ? labels[s] : s }
+	function range(s, m) {
+		return comma(of(s, m)) ", " comma(value[place, s, m, runs[place, s, m]])
+	}
+	function missed(s, m) {
+		if (!has(s, m "missed")) return "-"
+		return comma(sum[place, s, m "missed"]) " of " comma(sum[place, s, m "made"])
+	}
+	function wakes(s, m) {
+		if (!has(s, m "wake_ups") || !has(s, m "missed")) return "-"
+		return sprintf("%.4f", sum[place, s, m "wake_ups"] / sum[place, s, m "made"])
+	}
+	function where() {
+		return place == "boundary" ? "At the boundary, on the machine itself" : \
+			"By kprobes, in a virtual machine that QEMU emulates"
+	}
+'
+
+# report PROGRAM PLACE...: over the figures of the first place, and of the others that are there.
+report() {
+	local place program=$1 files=()
+	shift
+	[[ -e $data/$1.tsv ]] || { echo "Not measured." && return; }
+	for place; do
+		[[ ! -e $data/$place.tsv ]] || files+=("$data/$place.tsv")
+	done
+	sort -t $'\t' -k1,3 -k4g "${files[@]}" | awk "$prelude $program"
+}
+
+# The goals are set in times the empty programs, at most.
+# shellcheck disable=SC2016
+table_instructions() {
+	report '
+	function cell(s, m, limit, n, times) {
+		n = median(s, m "cpu")
+		times = n / median("bare", m "cpu")
+		return comma(n) " | " (!limit ? sprintf("%.2f", times) : sprintf( \
+			"%.2f, goal %.2f %s", times, limit, times <= limit ? "met" : "**missed**"))
+	}
+	END {
+		place = "instructions"
+		goal["sigfd", "pair:"] = 1.6
+		goal["sigfd", "syscall:"] = 1.7
+		goal["sigfd-pid", "pair:"] = goal["sigfd-pid", "syscall:"] = 1.1
+		goal["sigfd-signal", "pair:"] = goal["sigfd-signal", "syscall:"] = 1.2
+		print "| | pair | times empty | boundary | times empty | calls missed, pair |" \
+			" boundary |"
+		print "|---|--:|---|--:|---|--:|--:|"
+		for (i = 1; i <= count; i++) {
+			s = subject[i]
+			if (!has(s, "pair:cpu")) continue
+			print "| " label(s) " | " cell(s, "pair:", goal[s, "pair:"]) " | " \
+				cell(s, "syscall:", goal[s, "syscall:"]) " | " missed(s, "pair:") \
+				" | " missed(s, "syscall:") " |"
+		}
+	}' instructions
+}
+
+# What holds on this machine only.
+# shellcheck disable=SC2016
+table_machine() {
+	report '
+	function about(what) { return of("machine", what) }
+	function costs() {
+		print "\n" where() ": Linux " about("kernel") ",\n" comma(about("fast")) \
+			" calls a run, " comma(about("slow")) " under perf trace and strace.\n"
+		print "| | ns a call | least, most | times empty | wake-ups a call | calls missed |"
+		print "|---|--:|--:|--:|--:|--:|"
+		for (i = 1; i <= count; i++) {
+			s = subject[i]
+			if (has(s, "ns")) printf "| %s | %s | %s | %.2f | %s | %s |\n", label(s),
+				comma(median(s, "ns")), range(s, "ns"),
+				median(s, "ns") / median("bare", "ns"), wakes(s), missed(s)
+			else if (s != "sigfd-nice") print "| " label(s) " | not here | | | | |"
+		}
+	}
+	function busy(s, m) {
+		return sprintf("%.1f", of(s, m "busy_ns") * of(s, m "per_second") / \
+			of(s, m "made") / 1e7)
+	}
+	function rates(low, high, all) {
+		print "\nAt a rate of calls, at the boundary: the tracer, in per cent of one" \
+			" processor.\n"
+		print "| | at 1,000/s | at 100,000/s | missed then | as fast as the caller can |" \
+			" calls/s | missed |"
+		print "|---|--:|--:|--:|--:|--:|--:|"
+		low = "rate:1000:"
+		high = "rate:100000:"
+		all = "rate:0:"
+		for (i = 1; i <= count; i++) if (has(s = subject[i], all "ns"))
+			printf "| %s | %s | %s | %s | %s | %s | %s |\n", label(s), busy(s, low),
+				busy(s, high), missed(s, high), busy(s, all),
+				comma(of(s, all "per_second")), missed(s, all)
+	}
+	function threads(eight) {
+		print "\nThreads that call at once, at the boundary: ns of processor time a call" \
+			" takes its caller.\n"
+		print "| | 1 thread | 2 | 8 | wake-ups a call, with 8 | calls missed, with 8 |"
+		print "|---|--:|--:|--:|--:|--:|"
+		eight = "threads:8:"
+		for (i = 1; i <= count; i++) if (has(s = subject[i], eight "cpu"))
+			printf "| %s | %s | %s | %s | %s | %s |\n", label(s),
+				comma(median(s, "threads:1:cpu")), comma(median(s, "threads:2:cpu")),
+				comma(median(s, eight "cpu")), wakes(s, eight), missed(s, eight)
+	}
+	function starts(text) {
+		for (i = 1; i <= count; i++) if ((s = subject[i]) ~ /^(sigfd|bpftrace)$/ && \
+			has(s, "ready_ms")) text = text sprintf("%s\n%s takes %.0f ms and %.1f MiB",
+			text ? ";" : "", s, median(s, "ready_ms"), median(s, "peak_kib") / 1024)
+		print "\nUntil calls are seen, and of memory at most:" text "."
+	}
+	END {
+		place = "boundary"
+		print "### " about("model") ", " about("date") "\n"
+		print about("processors") " processors, load " about("load") " before; medians of " \
+			about("rounds") " runs. " about("versions") "."
+		costs()
+		place = "pair"
+		if (has("none", "ns")) costs()
+		place = "boundary"
+		rates()
+		threads()
+		starts()
+	}' boundary pair
+}
+
+style() {
+	cat <<-'END' | paste -sd ' '
+	<style>
+	text { font: 15px system-ui, sans-serif; fill: #1f2328 }
+	.title { font-size: 18px } .title, .group { font-weight: 600 }
+	.label, .figure { text-anchor: end } .axis { text-anchor: middle }
+	.axis, .head, .note { font-size: 13px } .axis, .head, .note, .none { fill: #59636e }
+	.back { fill: #ffffff } .grid { stroke: #d1d9e0 }
+	.untraced { stroke: #59636e; stroke-width: 2; stroke-dasharray: 5 4 }
+	circle { stroke-width: 2.5; fill: #59636e; stroke: #59636e }
+	.sigfd { fill: #0969da; stroke: #0969da }
+	.lossy { fill: #ffffff; stroke: #cf222e } .lost { fill: #cf222e }
+	@media (prefers-color-scheme: dark) {
+	text { fill: #f0f6fc } .axis, .head, .note, .none { fill: #9198a1 }
+	.back { fill: #0d1117 } .grid { stroke: #3d444d } .untraced { stroke: #9198a1 }
+	circle { fill: #9198a1; stroke: #9198a1 } .sigfd { fill: #4493f8; stroke: #4493f8 }
+	.lossy { fill: #0d1117; stroke: #ff7b72 } .lost { fill: #ff7b72 } }
+	</style>
+	END
+}
+
+# Of each place, on an axis of its own: a dot for what a call takes under a tracer, a line for a
+# call without one. A tracer that loses calls has an empty dot and says how many beside it.
+# shellcheck disable=SC2016
+draw_chart() {
+	report '
+	BEGIN { style = "'"$(style)"'" }
+	function log10(n) { return log(n) / log(10) }
+	function x(ns) { return 232 + (log10(ns) - from) / (to - from) * 300 }
+	function unit(ns) {
+		return ns < 1000 ? ns " ns" : ns < 1e6 ? ns / 1000 " µs" : ns / 1e6 " ms"
+	}
+	function text(px, py, class, what) {
+		printf "<text x=\"%.1f\" y=\"%.0f\" class=\"%s\">%s</text>\n", px, py, class, what
+	}
+	function mark(px, top, bottom, class) {
+		printf "<path d=\"M%.1f %.0fV%.0f\" class=\"%s\"/>\n", px, top, bottom, class
+	}
+	function row(s, y, lost) {
+		text(218, y + 5, "label", label(s))
+		if (!has(s, "ns")) { text(620, y + 5, "figure", "not here"); return }
+		lost = sum[place, s, "missed"] > 0
+		printf "<circle cx=\"%.1f\" cy=\"%.0f\" r=\"6\" class=\"%s%s\"/>\n",
+			x(median(s, "ns")), y, s ~ /^sigfd/ ? "sigfd" : "other", lost ? " lossy" : ""
+		text(620, y + 5, "figure", comma(median(s, "ns")))
+		text(648, y + 5, lost ? "lost" : "none", missed(s))
+	}
+	function panel(top, s, i, y, highest, d) {
+		from = int(log10(median("none", "ns")))
+		highest = 0
+		for (i = 1; i <= count; i++) if (has(subject[i], "ns") && \
+			median(subject[i], "ns") > highest) highest = median(subject[i], "ns")
+		to = int(log10(highest)) + 1
+		text(20, top, "group", where())
+		y = top + 24 * rows + 34
+		for (d = from; d <= to; d++) {
+			mark(x(10 ^ d), top + 36, y, "grid")
+			text(x(10 ^ d), y + 18, "axis", unit(10 ^ d))
+		}
+		mark(x(median("none", "ns")), top + 32, y, "untraced")
+		text(x(median("none", "ns")), top + 26, "note", "no tracer: " \
+			comma(median("none", "ns")) " ns")
+		text(620, top + 26, "figure head", "ns a call")
+		text(648, top + 26, "head", "calls lost")
+		y = top + 24
+		for (i = 1; i <= count; i++) {
+			s = subject[i]
+			if (s != "none" && s != "sigfd-nice") row(s, y += 24)
+		}
+	}
+	END {
+		rows = count - 2
+		place = "pair"
+		panels = has("none", "ns") ? 2 : 1
+		height = 66 + panels * (24 * rows + 88)
+		printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"820\" height=\"%d\" " \
+			"viewBox=\"0 0 820 %d\" role=\"img\">\n", height, height
+		print "<title>Time of a signalfd4 call under each tracer</title>\n" style
+		print "<rect width=\"100%\" height=\"100%\" class=\"back\"/>"
+		place = "boundary"
+		text(20, 30, "title", "Time of a signalfd4 call under each tracer, on a log scale")
+		text(20, 52, "note", of("machine", "model") ", " of("machine", "date") \
+			". An empty dot: a tracer that lost calls, which cost less.")
+		panel(86)
+		place = "pair"
+		if (panels == 2) panel(86 + 24 * rows + 88)
+		print "</svg>"
+	}' boundary pair
+}
+
+# What this machine's block in the page is called.
+machine() {
+	awk -F '\t' '$2 == "machine" && $3 == "model" { print "machine", $4 }' "$data/boundary.tsv"
+}
+
+# put BLOCK: into the page, in place of what it has between "<!-- bench: BLOCK -->" and the next
+# "<!-- /bench -->", the text on stdin. A machine that the page does not have comes first of them.
+put() {
+	local mark="<!-- bench: $1 -->" new=$data/page.new
+	cat >"$data/block"
+	if ! grep -qxF "$mark" "$page"; then
+		grep -qxF '<!-- machines -->' "$page" || die "$page has no place for $1"
+		sed -i "/^<!-- machines -->\$/a \\\n$mark\\n<!-- /bench -->" "$page"
+	fi
+	MARK=$mark awk -v block="$data/block" '
+		/^<!-- \/bench -->/ { inside = 0 }
+		!inside
+		$0 == ENVIRON["MARK"] {
+			inside = 1
+			while ((getline row <block) > 0) print row
+		}' "$page" >"$new"
+	cat "$new" >"$page"
+	rm "$new" "$data/block"
+}
+
+write_page() {
+	local place
+	for place in boundary pair instructions; do
+		[[ -e $data/$place.tsv ]] || die "no figures for '$place' in $data: measure it first"
+	done
+	table_instructions | put instructions
+	table_machine | put "$(machine)"
+	cp "$data/performance.svg" "$chart"
 }
 
 main() {
 	local place
 	parse_options "$@"
-	case $measure_here in # no && before exit: a measurement that fails would go on
-	instructions) measure_instructions; exit ;;
-	?*) measure "$measure_here"; exit ;;
-	esac
+	# No && before exit: a measurement that fails would go on.
+	[[ -z $measure_here ]] || { measure "$measure_here"; exit; }
 	mkdir -p "$data"
 	if [[ $action == measure ]]; then
 		for place in "${places[@]}"; do
@@ -853,7 +634,10 @@ main() {
 		done
 	fi
 	draw_chart >"$data/performance.svg"
-	print_tables
+	printf '## Instructions a call\n\n'
+	table_instructions
+	printf '\n## Time a call\n\n'
+	table_machine
 	[[ $write == no ]] || write_page
 }
 

@@ -2,7 +2,7 @@
 /*
  * bare pair|syscall: puts probes where sigfd has its own, on do_signalfd4 or at the boundary, with
  * BPF programs that only return. What they cost is what any tracer there costs at the least. Says
- * `ready` and ends with its standard input. For test/bench.sh.
+ * `ready` on stderr and waits for a signal to end it. For test/bench.sh.
  */
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
@@ -100,8 +100,7 @@ int main(int argc, char **argv)
 	} else {
 		return 2;
 	}
-	puts("ready");
-	fflush(stdout);
-	getchar();
+	fputs("ready\n", stderr);
+	pause();
 	return 0;
 }

@@ -5,13 +5,10 @@
  *	-n N    each thread makes N calls that are measured (100000), after N / 10 that are not
  *	-t N    threads (1)
  *	-r N    calls a second, of all threads together (as many as it can)
- *	-s N    the signal in the mask, by number (SIGUSR1)
- *	-w      in the end wait for a line on standard input: a tracer that lives as long as its
- *	        command can be looked at until then
  *
  * Each thread updates a signalfd of its own, to the mask that it has: the shortest way through the
  * call. One line is printed: calls made in all, ns a call by the clock, ns of processor time a
- * call, calls a second, and the time at which main began, in seconds of the epoch.
+ * call, and calls a second.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -30,7 +27,7 @@
 #define THREADS_MAX 64
 
 static long calls = 100000, threads = 1, rate;
-static uint64_t mask = 1ULL << (SIGUSR1 - 1);
+static const uint64_t mask = 1ULL << (SIGUSR1 - 1);
 static pthread_barrier_t warm;
 
 struct times {
@@ -104,7 +101,7 @@ static void *spin(void *argument)
 	return NULL;
 }
 
-static void measure(const struct timespec *began)
+static void measure(void)
 {
 	pthread_t thread[THREADS_MAX];
 	struct times times[THREADS_MAX];
@@ -121,21 +118,16 @@ static void measure(const struct timespec *began)
 		wall += times[i].end - times[i].begin;
 		cpu += times[i].cpu;
 	}
-	printf("%ld %.1f %.1f %.0f %lld.%06ld\n", threads * (1 + calls / 10 + calls), wall / all,
-	       cpu / all, all * SECOND / (end - begin), (long long)began->tv_sec,
-	       began->tv_nsec / 1000);
-	fflush(stdout);
+	printf("%ld %.1f %.1f %.0f\n", threads * (1 + calls / 10 + calls), wall / all, cpu / all,
+	       all * SECOND / (end - begin));
 }
 
 int main(int argc, char **argv)
 {
-	struct timespec began;
-	bool wait = false;
 	sigset_t blocked;
 	int c;
 
-	clock_gettime(CLOCK_REALTIME, &began);
-	while ((c = getopt(argc, argv, "n:t:r:s:w")) != -1) {
+	while ((c = getopt(argc, argv, "n:t:r:")) != -1) {
 		switch (c) {
 		case 'n':
 			calls = atol(optarg);
@@ -145,12 +137,6 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			rate = atol(optarg);
-			break;
-		case 's':
-			mask = 1ULL << (atoi(optarg) - 1);
-			break;
-		case 'w':
-			wait = true;
 			break;
 		default:
 			return 2;
@@ -163,8 +149,6 @@ int main(int argc, char **argv)
 	sigdelset(&blocked, SIGINT);
 	sigdelset(&blocked, SIGTERM);
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
-	measure(&began);
-	if (wait)
-		getchar();
+	measure();
 	return 0;
 }
