@@ -3,60 +3,94 @@
  * sigfd.bpf.c: the kernel half. It watches signalfd calls from two places:
  *
  *	user:    signalfd(fd, &mask, flags)
- *	         -- boundary --    [K4] sys_enter: the arguments, *mask still in user memory
+ *	         -- boundary --    [B6] sys_enter: the arguments, *mask still in user memory
  *	kernel:  sizemask right? copy *mask
- *	         do_signalfd4()    [K5] kprobe: the arguments, *mask as the kernel copied it
+ *	         do_signalfd4()    [B1] kprobe: the arguments, *mask as the kernel copied it
  *	           flags, descriptor
- *	         return            [K6] kretprobe: the result, and no arguments
- *	         -- boundary --    [K7] sys_exit: the result
+ *	         return            [B4] kretprobe: the result, and no arguments
+ *	         -- boundary --    [B7] sys_exit: the result
  *
- * No hook sees a whole call. The first hook of a call fills the thread's entry; the last one
- * completes it, sends it and clears `seen`. What must hold:
+ * BPF is a way to run a program of one's own in the kernel, safely. Each function below that has a
+ * SEC() is one: the kernel runs it each time that a thread passes the place that SEC() names, on
+ * that thread's processor, in the middle of its system call; then the thread goes on. Nothing of it
+ * runs by itself. Before the kernel takes a program in, its verifier follows every path through it
+ * and refuses one that might read where it should not, or not end. What a program can't do, such as
+ * to copy from user memory, it asks of the kernel by helpers, the functions named bpf_*.
  *
- *  - A thread has one entry: it is in one system call at a time. Made at its first call that
- *    passes, the entry is kept for the next, until the thread ends.
+ * No hook sees a whole call: one sees the arguments, another the result. What must hold:
+ *
+ *  - A thread has one entry, since it is in one system call at a time. The first hook of a call
+ *    fills it; the last one completes it, sends it, and clears `seen`.
  *  - `seen` is not 0 only while a call is in flight, and the entry is of the call that runs now. So
- *    each first hook clears what an earlier call left, even for a call that the filters refuse:
+ *    each first hook clears what an earlier call left, even for a call that the filters turn away:
  *    else the return hook would complete the old call with the new one's result.
  *  - A call that passed the filters is sent, or counted under what lost it; never both.
- *
- * What this gets wrong: the kernel skips a hook where a BPF program runs on that CPU already: from
- * an interrupt (trace_call_bpf(), kernel/trace/bpf_trace.c@v5.10 to v7.3), or, in a syscall
- * tracepoint, preempted there (trace_call_bpf_faultable(), v7.3; not in v6.12). Likewise where a
- * process is preempted in bpf(2) on a map (bpf_disable_instrumentation(), include/linux/bpf.h).
- * A missed return is found by the thread's next call. Of missed entries nothing is known but their
- * number, which the kernel counts (v6.12, not v6.1); the user half adds it to the summary.
+ */
+
+/*
+ * The kernel's own types, written by bpftool from the kernel's type information (BTF). Fields lie
+ * elsewhere in other kernels; that is mended when the program is loaded: clang notes down each
+ * access to a field by name, and libbpf puts the right offset in, from the BTF of the kernel at
+ * hand. Compile once, run everywhere: CO-RE.
  */
 #include "vmlinux.h"
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include "sigfd.h"
 
-/* What comes after ___ is ours (CO-RE); vmlinux.h may be of a kernel without this helper. */
-enum bpf_func_id___new {
-	BPF_FUNC_get_current_task_btf___new = 158,
-};
+/* BTF knows types, not macros. These two are the same on both architectures. */
+#define SIGCHLD 17
+#define SIG_IGN ((void *)1)
 
 /*
- * Several helpers below (bpf_probe_read_kernel, bpf_get_current_task) are for GPL-compatible
- * programs only; the kernel takes this string for one.
+ * The kernel reads this section. It keeps some helpers, such as bpf_probe_read_kernel, for programs
+ * whose license goes with the GPL, as it does with symbols for modules.
  */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Constants by the time the verifier reads the program: it drops the filters that are not set. */
+/*
+ * Constants, but chosen at run time: `const volatile` keeps clang from using the zeros here, the
+ * user half writes its values before loading, and the kernel then freezes them. The verifier knows
+ * them, so it drops the code of each filter that is not set: an option not used costs nothing.
+ */
 const volatile struct sigfd_settings settings = {};
 
-/* Written by the user half. SIGFD_CLOSED until all hooks are attached, and when the run ends. */
-enum sigfd_phase phase = SIGFD_CLOSED;
-__u32 self_tgid; /* sigfd's own process in the initial PID namespace; 0: not known yet */
+/*
+ * Variables of both halves. A global variable of a BPF program lies in a map, memory that the
+ * kernel keeps for it, and the user half has this map mapped: what one writes, the other reads in
+ * the same instant, with no call in between.
+ *
+ * One set of counters for all processors, though they share its cache line: they share the ring
+ * buffer's lock with each event anyway.
+ */
+enum sigfd_phase phase = SIGFD_CLOSED; /* which calls pass; the user half writes it */
+__s32 self_tgid;                       /* sigfd's own process; 0: not known yet */
+struct sigfd_counters counters;        /* the account; the kernel half writes it */
 
-/* The two maps below whose size or content the user half sets: `events` and `cgroup`. */
+/*
+ * Maps of the other kinds are declared as structs that no code ever reads: their fields' types tell
+ * libbpf what to make. This one is the queue to the user half. A hook copies an event in, in the
+ * order of the calls; the reader has the same memory mapped. Its size the user half sets.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
 } events SEC(".maps");
 
+/*
+ * The entries, in task storage (for tracing programs since v5.13, a10787e6d58c): a value that the
+ * kernel hangs on the thread itself and frees with it. A hash by thread number would be known from
+ * more textbooks, but it can fill up, must be told of each thread's end, and goes wrong where a
+ * number changes, as it does when a thread other than the main one executes a program.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC); /* made as they are asked for: the only way here */
+	__type(key, int);
+	__type(value, struct sigfd_event);
+} entries SEC(".maps");
+
+/* The folder of --cgroup, as the one element; the user half puts it in. */
 struct {
 	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
 	__uint(max_entries, 1);
@@ -64,189 +98,311 @@ struct {
 	__type(value, __u32);
 } cgroup SEC(".maps");
 
-/*
- * The threads' entries. A thread takes the slot of its number; where another has that already, its
- * entry goes into the hash below. With all of them there, two lookups a call would add an eighth to
- * the cost.
- */
-struct sigfd_slot slots[SIGFD_SLOTS];
+/* The hooks come first, as a call meets them. What they call stands behind the pair. */
+static __always_inline bool wanted(struct task_struct *task, int flags);
+static bool holds_signals(__u64 mask, int flags);
+static struct sigfd_event *begin(struct task_struct *task, bool pass, int flags);
+static struct sigfd_event *in_flight(struct task_struct *task);
+static int leave(enum sigfd_seen hook, int ret);
+
+/* ---- The pair ------------------------------------------------------------------------------- */
 
 /*
- * Under SIGFD_SLOT and a slot's number: that the slot is taken. The hash lets in each key once, so
- * no two threads take the same slot (an atomic exchange would do, but BPF has none before 5.12),
- * and there is one limit for all. Under a thread's number: its entry, where it has no slot.
- *
- * Not an LRU hash: that would make room by dropping a call in flight without a word. Task storage
- * would need neither slots nor [K9], but comes with 5.11 only.
+ * Does this thread's system call come by a 32-bit entry? The kernel keeps such calls from the
+ * syscall tracepoints by the same bits (arch_trace_is_compat_syscall), since their numbers are of
+ * another table; so the kprobe is their first hook also in `both`. Not seen: the x32 entries, which
+ * Debian's kernels refuse unless told otherwise.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SIGFD_INFLIGHT_MAX);
-	__type(key, __u32);
-	__type(value, struct sigfd_event);
-} inflight SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sigfd_counters);
-} counters SEC(".maps");
-
-/*
- * [K1] Counting. A set a CPU, so that none waits for another's. Atomic all the same, since a
- * program that is preempted (see above) may be followed there by another one of ours. Never a
- * marked call: one of another sigfd may begin as our trace opens, and end in it.
- */
-#define COUNT(cause, flags)                                                                        \
-	({                                                                                         \
-		__u32 zero = 0;                                                                    \
-		struct sigfd_counters *c = bpf_map_lookup_elem(&counters, &zero);                  \
-		if (c && (flags) != SIGFD_MARK_FLAGS)                                              \
-			__sync_fetch_and_add(&c->cause, 1);                                        \
-	})
-
-/*
- * [K2] Is the thread one that we were asked for? With `-- COMMAND` sigfd is a child subreaper
- * (PR_SET_CHILD_SUBREAPER, since 3.4), so a descendant whose parents have died hangs from sigfd
- * again, and the walk up real_parent finds it. Reads of the tree may race with a reparenting;
- * either parent leads to sigfd.
- */
-static __always_inline bool descends_from_sigfd(void)
+static bool is_compat_call(struct task_struct *task)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+#if defined(__TARGET_ARCH_x86)
+	/* TS_COMPAT, arch/x86/include/asm/thread_info.h@v5.13 to v7.3 */
+	return task->thread_info.status & 0x0002;
+#elif defined(__TARGET_ARCH_arm64)
+	/* TIF_32BIT, arch/arm64/include/asm/thread_info.h@v5.13 to v7.3 */
+	return task->thread_info.flags & 1 << 22;
+#else
+#error "say here how a 32-bit system call is told on this architecture"
+#endif
+}
 
+/*
+ * [B1] do_signalfd4 begins. A kprobe is a breakpoint that the kernel plants at an instruction, here
+ * the function's first. There are no arguments to be had then but the registers, which still hold
+ * them as the caller left them. BPF_KPROBE names them; it turns what follows into
+ *
+ *	int kernel_enter(struct pt_regs *ctx)
+ *	{ return ____kernel_enter(ctx, (int)ctx->di, (sigset_t *)ctx->si, (int)ctx->dx); }
+ *
+ * on x86, with other registers on arm64: so the build must say for which processor it is.
+ *
+ * *mask is on the kernel's stack: what is read here is what the kernel uses. It must be read now:
+ * the function takes KILL and STOP out and inverts the rest in place (sigdelsetmask, signotset;
+ * fs/signalfd.c@v5.13 to v7.3), so at [B4] it would be the complement. It is read by a helper,
+ * because to the verifier `mask` is a number from a register, and might point anywhere.
+ *
+ * Not fentry and fexit, which cost less: they need a kernel that can patch a call into the function
+ * for BPF, and those at hand refuse it (arm64 before v6.0; this project's first machine at v6.18).
+ */
+SEC("kprobe/do_signalfd4")
+int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sigfd_event *entry;
+	__u64 asked = 0;
+	bool pass;
+
+	if (settings.hooks == SIGFD_BOTH && !is_compat_call(task)) {
+		/* Joins what [B6] began. Nothing in flight: turned away or lost there. */
+		entry = in_flight(task);
+		if (entry) {
+			bpf_probe_read_kernel(&entry->mask, sizeof(entry->mask), mask);
+			entry->seen |= SIGFD_KPROBE;
+		}
+		return 0;
+	}
+	pass = wanted(task, flags);
+	if (pass)
+		bpf_probe_read_kernel(&asked, sizeof(asked), mask);
+	entry = begin(task, pass && holds_signals(asked, flags), flags);
+	if (entry)
+		*entry = (struct sigfd_event){
+			.ktime_ns = bpf_ktime_get_ns(),
+			.mask = asked,
+			.ufd = ufd,
+			.flags = flags,
+			.seen = SIGFD_KPROBE,
+		};
+	return 0;
+}
+
+/*
+ * [B2] Is the thread one that we were asked for? The user half asked by `settings`, and says by
+ * `phase` whether calls pass at all yet.
+ *
+ * `task` is the kernel's own struct of the thread, whole and live. The verifier knows its type from
+ * BTF, so its fields are read as C reads them; the kernel makes such a read harmless where a
+ * pointer turns out to be wrong. Asking a helper for each would cost a call.
+ */
+static bool is_target(struct task_struct *task)
+{
+	return phase == SIGFD_PROOF || ((!settings.tgid || settings.tgid == task->tgid) &&
+					(!settings.tid || settings.tid == task->pid));
+}
+
+/*
+ * Up to the NUL: behind it a comm may hold what was there before (strscpy in __set_task_comm(),
+ * fs/exec.c@v6.1; strscpy_pad in v6.12).
+ */
+static bool has_comm(struct task_struct *task)
+{
+	int i = 0;
+
+	while (i < SIGFD_COMM_LEN - 1 && task->comm[i] && task->comm[i] == settings.comm[i])
+		i++;
+	return task->comm[i] == settings.comm[i];
+}
+
+/*
+ * With `-- COMMAND` sigfd is a child subreaper (PR_SET_CHILD_SUBREAPER, since v3.4): a descendant
+ * whose parents have died hangs from sigfd again, so the walk up real_parent finds it. The tree may
+ * change meanwhile; either parent leads to sigfd. The loop has a bound that the verifier can see,
+ * or it would refuse the program: a loop without one might never end.
+ */
+static bool descends_from_sigfd(struct task_struct *task)
+{
 	for (int i = 0; i < SIGFD_ANCESTORS_MAX; i++) {
-		task = BPF_CORE_READ(task, real_parent);
-		__u32 tgid = BPF_CORE_READ(task, tgid);
-
-		if (tgid == self_tgid)
+		task = task->real_parent;
+		if (task->tgid == self_tgid)
 			return true;
-		if (tgid <= 1)
+		if (task->tgid <= 1)
 			return false;
 	}
 	return false;
 }
 
-/* Up to the NUL: behind it v6.1's helper leaves what was there (strscpy; v6.12: strscpy_pad). */
-static __always_inline bool has_comm(void)
-{
-	char comm[SIGFD_COMM_LEN];
-
-	bpf_get_current_comm(comm, sizeof(comm));
-	for (int i = 0; i < SIGFD_COMM_LEN; i++) {
-		if (comm[i] != settings.comm[i])
-			return false;
-		if (!comm[i])
-			break;
-	}
-	return true;
-}
-
-static __always_inline bool wanted(int flags)
+/*
+ * Inline, since every signalfd call on the machine comes through here: as a function, which clang
+ * would make of it, it costs each 20 instructions more. Of the others clang may make what it likes;
+ * the kernel takes functions too (since v4.16), and they cost a call that is filtered out nothing.
+ */
+static __always_inline bool wanted(struct task_struct *task, int flags)
 {
 	if (phase != SIGFD_OPEN || flags == SIGFD_MARK_FLAGS)
 		return phase == SIGFD_PROOF && flags == SIGFD_MARK_FLAGS;
-	if (settings.tgid && settings.tgid != bpf_get_current_pid_tgid() >> 32)
+	if (!is_target(task))
 		return false;
-	if (settings.tid && settings.tid != (__u32)bpf_get_current_pid_tgid())
+	if (settings.by_uid && settings.uid != task->cred->uid.val)
 		return false;
-	if (settings.by_uid && settings.uid != (__u32)bpf_get_current_uid_gid())
-		return false;
-	if (settings.by_comm && !has_comm())
+	if (settings.by_comm && !has_comm(task))
 		return false;
 	if (settings.by_cgroup && bpf_current_task_under_cgroup(&cgroup, 0) != 1)
 		return false;
-	return !settings.follow || descends_from_sigfd();
+	return !settings.follow || descends_from_sigfd(task);
 }
 
-static __always_inline bool holds_signals(__u64 mask)
+/* A marked call passes whatever signals are asked for: its mask is a number of sigfd's own. */
+static bool holds_signals(__u64 mask, int flags)
 {
-	return !settings.signals || mask & settings.signals;
-}
-
-static __always_inline struct sigfd_slot *slot_of(__u32 tid)
-{
-	return &slots[tid % SIGFD_SLOTS];
-}
-
-/* The thread's entry; NULL: it has none, as most threads whose calls are refused. */
-static __always_inline struct sigfd_event *entry_of(__u32 tid)
-{
-	struct sigfd_slot *slot = slot_of(tid);
-
-	if (slot->tid == tid)
-		return &slot->entry;
-	return slot->shared ? bpf_map_lookup_elem(&inflight, &tid) : NULL;
-}
-
-/* NULL: there is no room for one more. */
-static __always_inline struct sigfd_event *new_entry(__u32 tid)
-{
-	static const struct sigfd_event blank;
-	__u32 key = SIGFD_SLOT | tid % SIGFD_SLOTS;
-	struct sigfd_slot *slot = slot_of(tid);
-
-	if (!bpf_map_update_elem(&inflight, &key, &blank, BPF_NOEXIST)) {
-		slot->tid = tid;
-		return &slot->entry;
-	}
-	slot->shared = 1;
-	bpf_map_update_elem(&inflight, &tid, &blank, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&inflight, &tid);
+	return !settings.signals || mask & settings.signals || flags == SIGFD_MARK_FLAGS;
 }
 
 /*
- * [K3] A call begins: the thread's entry, for the first hook to fill; NULL where the call does not
- * pass, or there is no room. To make and delete an entry a call would add two thirds to the cost.
+ * Atomic, since hooks run on all processors at once. Never a marked call: one of another sigfd may
+ * begin as our trace opens, and end in it.
  */
-static __always_inline struct sigfd_event *begin(bool pass, int flags)
+static void count(__u64 *counter, int flags)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct sigfd_event *entry = entry_of(tid);
+	if (flags != SIGFD_MARK_FLAGS)
+		__sync_fetch_and_add(counter, 1);
+}
 
+/*
+ * The thread's entry; NULL: it has none. A thread that --pid or --tid exclude has none to look for,
+ * nor has one in which no program has storage (`bpf_storage`), as most whose calls do not pass.
+ */
+static struct sigfd_event *entry_of(struct task_struct *task, __u64 flags)
+{
+	if (!is_target(task) || (!flags && !task->bpf_storage))
+		return NULL;
+	return bpf_task_storage_get(&entries, task, NULL, flags);
+}
+
+/*
+ * [B3] A call begins: the thread's entry, for the first hook to fill; NULL where the call does not
+ * pass, or there is no memory for an entry. Made at the thread's first call that passes, the entry
+ * stays until the thread ends; for a call that does not pass none is made, but one is looked for,
+ * since `seen` must not stay set from an earlier call.
+ *
+ * A helper that returns a pointer may return NULL, and the verifier holds us to it: a program that
+ * used `entry` without the test for NULL would not load.
+ */
+static struct sigfd_event *begin(struct task_struct *task, bool pass, int flags)
+{
+	struct sigfd_event *entry;
+
+	entry = entry_of(task, pass ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 	if (entry && entry->seen) {
-		COUNT(calls, entry->flags);
-		COUNT(missed, entry->flags);
+		count(&counters.missed, entry->flags);
 		entry->seen = 0;
 	}
 	if (!pass)
 		return NULL;
+	count(&counters.begun, flags);
 	if (!entry)
-		entry = new_entry(tid);
-	if (!entry) {
-		COUNT(calls, flags);
-		COUNT(table_full, flags);
-	}
+		count(&counters.no_entry, flags);
 	return entry;
 }
 
 /* What the first hook began, for those that follow; NULL where no call is in flight that passed. */
-static __always_inline struct sigfd_event *in_flight(void)
+static struct sigfd_event *in_flight(struct task_struct *task)
 {
-	struct sigfd_event *entry = entry_of(bpf_get_current_pid_tgid());
+	struct sigfd_event *entry = entry_of(task, 0);
 
 	return entry && entry->seen ? entry : NULL;
 }
 
 /*
- * [K4] The boundary, inwards. The kernel has checked nothing yet. *mask is in user memory, where
- * another thread may change it before the kernel copies it; and a BPF program can't wait for a
- * page, so the read fails (EFAULT) on one that is not in memory though the kernel's own will not.
+ * [B4] do_signalfd4 has returned. A kretprobe puts an address of its own in the place of the return
+ * address as the function begins, and so gets control when it ends; the result is in a register,
+ * and the arguments are gone. The places to keep the true addresses in are limited: where too many
+ * calls are in the function at once, a return is missed.
+ *
+ * The value is an int: only the low half of the register means anything, and -EBADF read as a long
+ * would be 4294967287.
  */
-static __always_inline int boundary_enter(int ufd, const void *mask, __u64 sizemask, int flags,
-					  enum sigfd_syscall syscall)
+SEC("kretprobe/do_signalfd4")
+int BPF_KRETPROBE(kernel_return, int ret)
 {
+	return leave(SIGFD_KRETPROBE, ret);
+}
+
+/*
+ * Completes the record and puts it in the queue. Whose call it is, which signals the thread blocks
+ * (nobody else can have changed that since the call began) and whether the process ignores SIGCHLD
+ * can still be asked now; so it is asked only now, and a call that is filtered out never pays.
+ *
+ * To wake the reader for each event would cost more than all the rest of this program. So the
+ * reader looks by the clock, and is woken only when the ring buffer has filled up to `wake_at`.
+ */
+static void send(struct task_struct *task, struct sigfd_event *entry)
+{
+	bool filling = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wake_at;
+	void *chld_handler = task->sighand->action[SIGCHLD - 1].sa.sa_handler;
+
+	entry->duration_ns = bpf_ktime_get_ns() - entry->ktime_ns;
+	entry->blocked = task->blocked.sig[0];
+	entry->chld_ignored = chld_handler == SIG_IGN;
+	entry->tgid = task->tgid;
+	entry->tid = task->pid;
+	entry->uid = task->cred->uid.val;
+	__builtin_memcpy(entry->comm, task->comm, sizeof(entry->comm));
+	/* By the structs it would take three more types, each looked up at start for 1.5 ms. */
+	entry->cgroup_id = bpf_get_current_cgroup_id();
+	if (bpf_ringbuf_output(&events, entry, sizeof(*entry),
+			       filling ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+		count(&counters.ring_full, entry->flags);
+}
+
+/*
+ * [B5] A call ends: its result is the last thing to filter by. The filters may also turn away here
+ * what the boundary let pass for the kernel's copy of the mask to decide.
+ */
+static void finish(struct task_struct *task, struct sigfd_event *entry, int ret)
+{
+	bool in_kernel = entry->seen & SIGFD_KPROBE;
+	bool holds = holds_signals(in_kernel ? entry->mask : entry->user_mask, entry->flags);
+
+	entry->ret = ret;
+	if (holds && !(settings.failed && ret >= 0))
+		send(task, entry);
+	else
+		count(&counters.filtered, entry->flags);
+	if (!holds && !in_kernel && entry->user_err)
+		count(&counters.unread, entry->flags);
+	count(&counters.ended, entry->flags);
+	entry->seen = 0;
+}
+
+/* A hook on the way out. It is the call's last one if it stands where the first one stood. */
+static int leave(enum sigfd_seen hook, int ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sigfd_event *entry = in_flight(task);
+
+	if (!entry)
+		return 0;
+	entry->seen |= hook;
+	if (hook == (entry->seen & SIGFD_ENTER ? SIGFD_EXIT : SIGFD_KRETPROBE))
+		finish(task, entry, ret);
+	return 0;
+}
+
+/* ---- The boundary --------------------------------------------------------------------------- */
+
+/*
+ * [B6] The boundary, inwards. The kernel has checked nothing yet. *mask is in user memory, where
+ * another thread may change it before the kernel copies it; and a BPF program can't wait for a page
+ * to be brought in, so the read fails (EFAULT) on one that is not in memory, though the kernel's
+ * own will not.
+ */
+static int boundary_enter(int ufd, const void *mask, __u64 sizemask, int flags,
+			  enum sigfd_syscall syscall)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool pass = wanted(task, flags);
 	struct sigfd_event *entry;
-	bool pass = wanted(flags);
 	__u64 user_mask = 0;
 	int err = 0;
 
 	if (pass)
 		err = bpf_probe_read_user(&user_mask, sizeof(user_mask), mask);
-	if (settings.hooks == SIGFD_SYSCALL) /* else the kernel's copy decides, at the end */
-		pass = pass && holds_signals(user_mask);
-	entry = begin(pass, flags);
+	if (pass && settings.hooks == SIGFD_SYSCALL) { /* else the kernel's copy decides: [B5] */
+		pass = holds_signals(user_mask, flags);
+		if (!pass && err)
+			count(&counters.unread, flags);
+	}
+	entry = begin(task, pass, flags);
 	if (entry)
 		*entry = (struct sigfd_event){
 			.ktime_ns = bpf_ktime_get_ns(),
@@ -261,6 +417,10 @@ static __always_inline int boundary_enter(int ufd, const void *mask, __u64 sizem
 	return 0;
 }
 
+/*
+ * A tracepoint is a place that the kernel's authors keep open for tracers, with its arguments in a
+ * struct; these two kinds the kernel makes for each system call. Both calls have their own.
+ */
 SEC("tracepoint/syscalls/sys_enter_signalfd")
 int enter_signalfd(struct trace_event_raw_sys_enter *ctx)
 {
@@ -274,180 +434,25 @@ int enter_signalfd4(struct trace_event_raw_sys_enter *ctx)
 			      SIGFD_SIGNALFD4);
 }
 
-/*
- * Does this thread's system call come by a 32-bit entry? The kernel keeps such calls from the
- * syscall tracepoints by the same bits (arch_trace_is_compat_syscall), since their numbers are of
- * another table. Not seen: the x32 entries, which Debian's kernels refuse unless told otherwise.
- */
-static __always_inline bool is_compat_call(void)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-#if defined(__TARGET_ARCH_x86)
-	/* TS_COMPAT, arch/x86/include/asm/thread_info.h@v5.10 to v7.3 */
-	return BPF_CORE_READ(task, thread_info.status) & 0x0002;
-#elif defined(__TARGET_ARCH_arm64)
-	/* TIF_32BIT, arch/arm64/include/asm/thread_info.h@v5.10 to v7.3 */
-	return BPF_CORE_READ(task, thread_info.flags) & 1 << 22;
-#else
-#error "say here how a 32-bit system call is told on this architecture"
-#endif
-}
-
-/*
- * [K5] do_signalfd4 begins. *mask is on the kernel's stack: what is read here is what the kernel
- * uses. It must be read now: the function takes KILL and STOP out and inverts the rest in place
- * (sigdelsetmask, signotset; fs/signalfd.c@v5.10 to v7.3), so at [K6] it would be the complement.
- */
-SEC("kprobe/do_signalfd4")
-int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
-{
-	struct sigfd_event *entry;
-	__u64 asked = 0;
-	bool pass;
-
-	if (settings.hooks == SIGFD_BOTH && !is_compat_call()) {
-		/* Joins what the boundary saw. Not in flight: refused or lost there. */
-		entry = in_flight();
-		if (entry) {
-			bpf_probe_read_kernel(&entry->mask, sizeof(entry->mask), mask);
-			entry->seen |= SIGFD_KPROBE;
-		}
-		return 0;
-	}
-	pass = wanted(flags);
-	if (pass)
-		bpf_probe_read_kernel(&asked, sizeof(asked), mask);
-	entry = begin(pass && holds_signals(asked), flags);
-	if (entry)
-		*entry = (struct sigfd_event){
-			.ktime_ns = bpf_ktime_get_ns(),
-			.mask = asked,
-			.ufd = ufd,
-			.flags = flags,
-			.seen = SIGFD_KPROBE,
-		};
-	return 0;
-}
-
-/*
- * Whose call it is, and which signals it blocks: the thread can't have changed its own blocked set
- * since the call began. Since v5.11 (3ca1032ab7ab) a program may read the kernel's structs as C
- * does; a helper for each would add an eighth to the whole call.
- */
-static __always_inline void identify(struct sigfd_event *entry)
-{
-	if (bpf_core_enum_value_exists(enum bpf_func_id___new,
-				       BPF_FUNC_get_current_task_btf___new)) {
-		struct task_struct *task = bpf_get_current_task_btf();
-
-		entry->blocked = task->blocked.sig[0];
-		entry->tgid = task->tgid;
-		entry->tid = task->pid;
-		entry->uid = task->cred->uid.val;
-		__builtin_memcpy(entry->comm, task->comm, sizeof(entry->comm));
-	} else {
-		struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-		__u64 id = bpf_get_current_pid_tgid();
-
-		entry->blocked = BPF_CORE_READ(task, blocked.sig[0]);
-		entry->tgid = id >> 32;
-		entry->tid = id;
-		entry->uid = bpf_get_current_uid_gid();
-		bpf_get_current_comm(entry->comm, sizeof(entry->comm));
-	}
-	/* By the struct it would take three more types, each looked up at start for 1.5 ms. */
-	entry->cgroup_id = bpf_get_current_cgroup_id();
-}
-
-/*
- * [K8] A call ends: what the thread can still be asked for now is asked only now, so that a call
- * that is filtered out never pays for it.
- */
-static __always_inline void finish(struct sigfd_event *entry, int ret)
-{
-	__u64 mask = entry->seen & SIGFD_KPROBE ? entry->mask : entry->user_mask;
-	__u64 flags = BPF_RB_NO_WAKEUP;
-
-	if ((settings.failed && ret >= 0) || !holds_signals(mask))
-		goto out;
-
-	entry->ret = ret;
-	entry->duration_ns = bpf_ktime_get_ns() - entry->ktime_ns;
-	identify(entry);
-
-	/*
-	 * Waking the reader costs more than all the rest of this program, so it wakes by the
-	 * clock, and by us only when it falls behind.
-	 */
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wake_at)
-		flags = BPF_RB_FORCE_WAKEUP;
-	COUNT(calls, entry->flags);
-	if (bpf_ringbuf_output(&events, entry, sizeof(*entry), flags))
-		COUNT(ring_full, entry->flags);
-out:
-	entry->seen = 0;
-}
-
-/*
- * [K6] do_signalfd4 has returned. The value is an int: only the low half of the register means
- * anything, and -EBADF read as a long would be 4294967287.
- */
-SEC("kretprobe/do_signalfd4")
-int BPF_KRETPROBE(kernel_return, int ret)
-{
-	struct sigfd_event *entry = in_flight();
-
-	if (!entry)
-		return 0;
-	entry->seen |= SIGFD_KRETPROBE;
-	if (!(entry->seen & SIGFD_ENTER)) /* else sys_exit comes yet */
-		finish(entry, ret);
-	return 0;
-}
-
-/* [K7] The boundary, outwards. Also the end of calls that failed before do_signalfd4. */
-static __always_inline int boundary_exit(int ret)
-{
-	struct sigfd_event *entry = in_flight();
-
-	if (entry && entry->seen & SIGFD_ENTER) {
-		entry->seen |= SIGFD_EXIT;
-		finish(entry, ret);
-	}
-	return 0;
-}
-
+/* [B7] The boundary, outwards. Also the end of calls that failed before do_signalfd4. */
 SEC("tracepoint/syscalls/sys_exit_signalfd")
 int exit_signalfd(struct trace_event_raw_sys_exit *ctx)
 {
-	return boundary_exit(ctx->ret);
+	return leave(SIGFD_EXIT, ctx->ret);
 }
 
 SEC("tracepoint/syscalls/sys_exit_signalfd4")
 int exit_signalfd4(struct trace_event_raw_sys_exit *ctx)
 {
-	return boundary_exit(ctx->ret);
+	return leave(SIGFD_EXIT, ctx->ret);
 }
 
 /*
- * [K9] A thread ends, and with it its entry. A thread that executes a program takes the number of
- * the main thread (de_thread(), fs/exec.c@v6.12); its entry waits for a thread of its old number,
- * as does one whose thread's end the kernel has skipped.
+ * [B8] What this gets wrong. The kernel itself may skip a hook, where a BPF program runs on that
+ * processor already: when an interrupt comes in the middle of one (trace_call_bpf(),
+ * kernel/trace/bpf_trace.c@v5.13 to v7.3); at a syscall tracepoint, when one is preempted there
+ * (trace_call_bpf_faultable(), v7.3; not in v6.12); or when a process is preempted in bpf(2) on a
+ * map (bpf_disable_instrumentation(), include/linux/bpf.h). Of an entry skipped nothing is known
+ * but the number of such, which the kernel keeps with each program (v6.12, not v6.1); the user half
+ * adds it to the summary. A skipped return is a missed one, which the thread's next call tells.
  */
-SEC("raw_tracepoint/sched_process_exit")
-int thread_exit(void *ctx)
-{
-	__u32 tid = bpf_get_current_pid_tgid(), key = tid;
-	struct sigfd_slot *slot = slot_of(tid);
-
-	begin(false, 0);
-	if (slot->tid == tid) {
-		slot->tid = 0; /* before another thread may take it */
-		key = SIGFD_SLOT | tid % SIGFD_SLOTS;
-	} else if (!slot->shared) {
-		return 0;
-	}
-	bpf_map_delete_elem(&inflight, &key);
-	return 0;
-}
