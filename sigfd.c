@@ -111,16 +111,17 @@ static struct {
 	struct sigfd_bpf *skel;   /* NULL: not loaded */
 	struct ring_buffer *ring; /* libbpf's reader of the map `events` */
 	unsigned long received, shown, unwritten, unwanted;
-	unsigned long skipped;    /* entries that the kernel had skipped before the trace began */
-	__u64 nonce;              /* the mask of our marked calls, which nobody else can guess */
-	__u32 proven;             /* our tgid, as a marked call told; 0: not come back yet */
-	__u64 to_realtime;        /* CLOCK_REALTIME minus the kernel half's clock, now */
-	__u64 deadline, hurry;    /* see above */
-	pid_t command;            /* 0: none, or it has ended */
-	int status, signal;       /* the exit status; the last signal that came, 0: none */
-	int target;               /* /proc/PID/status of --pid or --tid; 0: neither */
-	int output, shared_flags; /* the descriptor for events; its flags, to be given back */
-	bool stop, closed;        /* see above */
+	unsigned long skipped; /* entries that the kernel had skipped before the trace began */
+	__u64 nonce;           /* the mask of our marked calls, which nobody else can guess */
+	__u32 proven;          /* our tgid, as a marked call told; 0: not come back yet */
+	__u64 to_realtime;     /* CLOCK_REALTIME minus the kernel half's clock, now */
+	__u64 deadline, hurry; /* see above */
+	pid_t command;         /* 0: none, or it has ended */
+	int status, signal;    /* the exit status; the last signal that came, 0: none */
+	int target;            /* the pidfd of --pid or --tid; -1: none */
+	int output;            /* the descriptor for events */
+	int shared_flags;      /* of it, to be given back, where it is not our own; 0: nothing */
+	bool stop, closed;     /* see above */
 } run;
 
 /* The form in which records are put together; HEADING: the columns' names, in place of values. */
@@ -134,12 +135,10 @@ static sigset_t our_signals, signals_outside; /* what we take; the mask that we 
  */
 static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void put_event(const struct sigfd_event *e);
-static void end_record(void);
 static void flush_records(void);
 static bool stopping(void);
 static void start_command(void);
 static void reap(void);
-static bool target_lives(void);
 static const char *text_of(const char *path);
 
 /*
@@ -288,9 +287,11 @@ static bool prove(void)
 }
 
 /*
- * [L4] Receive. libbpf calls this for each event in the ring buffer, in order. A negative result
- * ends ring_buffer__consume() after this event: every so many, so that receive() has its turn also
- * while calls come faster than they are printed.
+ * [L4] Receive. libbpf calls this for each event in the ring buffer, in order; `data` is the record
+ * in the buffer itself, which both halves have mapped, so nothing has been copied yet. It is the
+ * kernel half's again when this returns: what is wanted of it is put into text now. A negative
+ * result ends ring_buffer__consume() after this event: every so many, so that receive() has its
+ * turn also while calls come faster than they are printed.
  */
 static int on_event(void *context, void *data, size_t size)
 {
@@ -313,7 +314,6 @@ static int on_event(void *context, void *data, size_t size)
 	}
 	run.received++;
 	put_event(e);
-	end_record();
 	if (run.received == opt.max_events)
 		run.stop = true;
 	return run.received % 1024 && !run.stop ? 0 : -EAGAIN;
@@ -350,29 +350,31 @@ static void say_losses(void)
  * difference to the date is taken anew at each tick: the one may be set, and the other stops in
  * suspend. We may lose the processor between two readings, and then try again.
  *
- * That the reader of a pipe has left is asked for, or `sigfd | head -1` would end only with the
- * next event.
+ * The poll also hears that the reader of a pipe has left, or `sigfd | head -1` would end only with
+ * the next event; and that the process of --pid has ended.
  */
 static void receive(void)
 {
-	struct pollfd ring = { .fd = ring_buffer__epoll_fd(run.ring), .events = POLLIN };
-	struct pollfd reader = { .fd = run.output };
+	/* What ends the sleep: events, the output's reader that has left, the target's end. */
+	struct pollfd fds[] = { { .fd = ring_buffer__epoll_fd(run.ring), .events = POLLIN },
+				{ .fd = run.output },
+				{ .fd = run.target, .events = POLLIN } };
 	long long s = 0, ns = 0; /* by which our CLOCK_MONOTONIC is ahead: in a time namespace */
 	int unfinished = 0;
 	__u64 before;
 
 	sscanf(text_of("/proc/self/timens_offsets"), "monotonic %lld %lld", &s, &ns);
 	while (!stopping()) {
-		if (!unfinished)
-			poll(&ring, 1, TICK_MS);
+		poll(fds, 3, unfinished ? 0 : TICK_MS);
 		do {
 			before = now(CLOCK_MONOTONIC);
 			run.to_realtime = now(CLOCK_REALTIME) - before + s * NSEC + ns;
 		} while (now(CLOCK_MONOTONIC) - before > 100000);
 		unfinished = ring_buffer__consume(run.ring) < 0;
 		flush_records();
-		poll(&reader, 1, 0);
-		if (reader.revents & (POLLERR | POLLHUP) || !target_lives())
+		/* kill() with 0 sends nothing, and says whether there is such a thread. */
+		if (fds[1].revents & (POLLERR | POLLHUP) || fds[2].revents ||
+		    (opt.kernel.tid && kill(opt.kernel.tid, 0) && errno == ESRCH))
 			run.stop = true; /* nothing more can be shown, or come */
 		if (opt.command)
 			reap();
@@ -381,8 +383,10 @@ static void receive(void)
 }
 
 /*
- * How often the kernel has skipped the first hook of a call, before any filter (struct
- * bpf_prog_info, since v5.12; 0 on kernels that don't count it). [B8] tells when it does.
+ * How often the kernel has skipped the first hook of a call, before any filter. It keeps this
+ * number with each program, as `bpftool prog show` has it too (struct bpf_prog_info, since v5.12; 0
+ * on kernels that don't count it). [B8] tells when it skips. Nobody can say whether these calls
+ * would have passed the filters, so they are no part of the sum, and are said beside it.
  */
 static unsigned long read_skipped(void)
 {
@@ -457,6 +461,7 @@ static void account(void)
  */
 static int trace(void)
 {
+	/* libbpf prints what goes wrong in its own words, of which most are not for our user. */
 	if (!opt.given['v'])
 		libbpf_set_print(NULL);
 	load();
@@ -464,8 +469,9 @@ static int trace(void)
 	if (!prove())
 		DIE(EXIT_HOST,
 		    "the probes don't fire; switch them on (echo 1 > /sys/kernel/debug/"
-		    "kprobes/enabled; sysctl kernel.ftrace_enabled=1), try --hook=syscall, or "
-		    "leave the seccomp filter that refuses signalfd4");
+		    "kprobes/enabled; sysctl kernel.ftrace_enabled=1), try --hook=syscall, "
+		    "or leave the seccomp filter that refuses signalfd4");
+	/* The heading stays in the buffer: it goes out with the first events, or the first tick. */
 	run.skipped = read_skipped();
 	if (form == TEXT && !opt.given['q']) {
 		form = HEADING;
@@ -475,6 +481,7 @@ static int trace(void)
 	run.skel->bss->self_tgid = run.proven;
 	run.skel->bss->phase = SIGFD_OPEN; /* before the word: who waits for it may call at once */
 	complain("Tracing signalfd calls by hook %s. Ctrl-C ends.", hook_names[opt.hooks]);
+	/* From here on calls come, and wait in the ring buffer until receive() is there. */
 	if (opt.duration)
 		run.deadline = now(CLOCK_MONOTONIC) + opt.duration * NSEC;
 	if (opt.command && !run.stop)
@@ -504,12 +511,11 @@ static int trace(void)
 static struct {
 	char bytes[1 << 16];
 	size_t length;
-	unsigned long events; /* of which so many are events */
 } out;
 
 /*
  * The longest record, in JSON with every array full, has some 2,900 bytes (test_widest() in
- * test/unit.c makes it). end_record() leaves as much as this free for the next one, so none of
+ * test/unit.c makes it). Where less than this is free the others are written first, so none of
  * the functions that put a part of it looks at the buffer's end.
  */
 #define RECORD_MAX 4096
@@ -562,6 +568,7 @@ static const char *decimal(__u64 n, int least) /* with zeros in front up to `lea
 	return p;
 }
 
+/* Of all numbers only a descriptor and a result may be negative. */
 static const char *signed_decimal(int n)
 {
 	static char text[16];
@@ -584,6 +591,10 @@ static const char *word(const char *text)
 	return quoted;
 }
 
+/*
+ * For JSON only, and in quotes: many a reader takes JSON's numbers for doubles, which have room for
+ * 53 bits.
+ */
 static const char *hex_mask(__u64 mask)
 {
 	static char text[24];
@@ -592,6 +603,7 @@ static const char *hex_mask(__u64 mask)
 	return text;
 }
 
+/* By name, as the manual pages have it; by number where the C library knows no name. */
 static const char *errno_name(int error)
 {
 	return strerrorname_np(error) ?: decimal(error, 1);
@@ -622,8 +634,8 @@ static char *add_name(char *p, const char *gap, const char *prefix, const char *
 }
 
 /*
- * A set: "HUP INT" in text, "-" for none; one that holds nearly all as "~[KILL STOP]", as strace
- * has it. For JSON an array: ["SIGHUP","SIGINT"].
+ * A set, by names: nobody knows signals by their bits. "HUP INT" in text, "-" for none; one that
+ * holds nearly all as "~[KILL STOP]", as strace has it. For JSON an array: ["SIGHUP","SIGINT"].
  */
 static const char *names_of(__u64 set)
 {
@@ -766,7 +778,7 @@ static struct meaning meaning_of(const struct sigfd_event *e)
 	while (m.cause && m.cause->error && m.cause->error != -e->ret)
 		m.cause++;
 	if (m.cause == causes && !bad_size)
-		m.cause += e->flags & ~(SFD_CLOEXEC | SFD_NONBLOCK) ? 1 : 2;
+		m.cause += (e->flags & ~(SFD_CLOEXEC | SFD_NONBLOCK)) ? 1 : 2;
 	/* The kernel's copy is what was used. The user's is the next best, and open to the race. */
 	m.user_known = e->seen & SIGFD_ENTER && !e->user_err;
 	m.mask_known = kernel_known || m.user_known;
@@ -840,11 +852,14 @@ static void put_notes(const struct sigfd_event *e, const struct meaning *m, bool
 static void put_event(const struct sigfd_event *e)
 {
 	bool boundary = e->seen & SIGFD_ENTER, kernel = e->seen & SIGFD_KPROBE;
+	static const char *const calls[8] = { [3] = "signalfd", [4] = "signalfd4" };
 	struct meaning m = meaning_of(e);
 	char call[24] = "create";
 
 	if (e->ufd != -1)
 		strcpy(stpcpy(call, "update "), signed_decimal(e->ufd));
+	if (out.length + RECORD_MAX > sizeof(out.bytes))
+		flush_records();
 	put(form == JSON ? "{" : "");
 	field(NULL, "v", "1");
 	if (form == JSON || opt.given['T'])
@@ -856,7 +871,7 @@ static void put_event(const struct sigfd_event *e)
 	field("CALL     ", NULL, call);
 	field("RESULT ", NULL, e->ret < 0 ? errno_name(-e->ret) : decimal(e->ret, 1));
 	field("FLAGS            ", NULL, flags_of(e->flags));
-	/* The last column, and what follows it, has no width. */
+	/* The last column, and what follows it, has no width. The rest is for JSON only. */
 	if (form != JSON) {
 		put(form == HEADING ? "SIGNALS" : m.mask_known ? names_of(m.mask) : "?");
 		if (form == TEXT)
@@ -870,10 +885,7 @@ static void put_event(const struct sigfd_event *e)
 	field(NULL, "ktime_ns", decimal(e->ktime_ns, 1));
 	field(NULL, "cgroup_id", decimal(e->cgroup_id, 1));
 	field(NULL, "hook", word(hook_names[opt.hooks]));
-	field(NULL, "syscall",
-	      word(!e->syscall                  ? NULL :
-		   e->syscall == SIGFD_SIGNALFD ? "signalfd" :
-						  "signalfd4"));
+	field(NULL, "syscall", word(calls[e->syscall & 7]));
 	field(NULL, "op", word(e->ufd == -1 ? "create" : "update"));
 	field(NULL, "ufd", signed_decimal(e->ufd));
 	field(NULL, "flags", decimal(e->flags, 1));
@@ -935,12 +947,13 @@ static void wait_for_reader(void)
 }
 
 /*
- * Writes what has gathered: without blocking (open_output() has seen to that), in whole lines of at
- * most PIPE_BUF bytes together, which a pipe takes whole or not at all (pipe(7)): its reader never
- * sees a torn line. Of a file that is full in the middle of a line, the torn end is cut off again.
- * A reader that has left (EPIPE) is an orderly end, anything else an error.
+ * Writes what has gathered, and empties the buffer: what nobody takes is counted and gone. Without
+ * blocking (open_output() has seen to that), in whole lines of at most PIPE_BUF bytes together,
+ * which a pipe takes whole or not at all (pipe(7)): its reader never sees a torn line. Of a file
+ * that is full in the middle of a line, the torn end is cut off again. A reader that has left
+ * (EPIPE) is an orderly end, anything else an error.
  *
- * Of lines that nobody took, those that begin so are events, and not a heading or --explain's.
+ * Lines that begin with a digit or a brace are events; the others are a heading, or --explain's.
  */
 static void flush_records(void)
 {
@@ -970,21 +983,13 @@ static void flush_records(void)
 		torn++;
 	if (torn)
 		(void)!ftruncate(run.output, lseek(run.output, -torn, SEEK_CUR));
-	for (run.shown += out.events; p < end; p = (const char *)memchr(p, '\n', end - p) + 1) {
-		bool event = *p == '{' || (*p >= '0' && *p <= '9');
+	for (const char *l = out.bytes; l < end; l = (const char *)memchr(l, '\n', end - l) + 1) {
+		bool event = *l == '{' || (*l >= '0' && *l <= '9');
 
-		run.unwritten += event;
-		run.shown -= event;
+		run.shown += event && l < p;
+		run.unwritten += event && l >= p;
 	}
-	out.length = out.events = 0;
-}
-
-/* Behind each record; what is too little room for one more is written now. */
-static void end_record(void)
-{
-	out.events++;
-	if (out.length + RECORD_MAX > sizeof(out.bytes))
-		flush_records();
+	out.length = 0;
 }
 
 /*
@@ -1008,7 +1013,7 @@ static void open_output(void)
 
 /* ---- Signals, and the command ---------------------------------------------------------------- */
 
-static struct sigaction child_outside; /* the disposition of SIGCHLD that we were started with */
+static sighandler_t child_outside; /* the disposition of SIGCHLD that we were started with */
 
 /*
  * Every signal that would end sigfd is blocked, and taken where it suits: an end without a summary
@@ -1016,19 +1021,19 @@ static struct sigaction child_outside; /* the disposition of SIGCHLD that we wer
  * kernel/signal.c@v6.12), so SIGINT ends sigfd also where a shell without job control has it
  * ignored for its background jobs; the others stay ignored where they were, as SIGHUP by nohup.
  *
- * SIGPIPE and SIGXFSZ are blocked only: write() says EPIPE and EFBIG. SIGCHLD must not be ignored,
- * or waitpid() would have nothing to tell. A signalfd would do as well, but other tracers would see
- * the call that makes it.
+ * The first three of the list are blocked only. SIGPIPE and SIGXFSZ: write() says EPIPE and EFBIG.
+ * SIGCHLD must not be ignored, or waitpid() would have nothing to tell. A signalfd would do as
+ * well, but other tracers would see the call that makes it.
  */
 static void take_signals(void)
 {
 	static const int signals[] = { SIGCHLD, SIGPIPE, SIGXFSZ, SIGINT,   SIGTERM,   SIGHUP,
 				       SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,  SIGVTALRM, SIGPROF,
 				       SIGIO,   SIGPWR,  SIGXCPU, SIGSTKFLT };
-	struct sigaction action, standard = { .sa_handler = SIG_DFL };
+	struct sigaction action;
 	sigset_t blocked;
 
-	sigaction(SIGCHLD, &standard, &child_outside);
+	child_outside = signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&blocked);
 	sigemptyset(&our_signals);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
@@ -1041,9 +1046,10 @@ static void take_signals(void)
 }
 
 /*
- * Is it time to end? Takes in the signals that have come. The first one while COMMAND runs is for
- * COMMAND, which may want to end in its own way: sigfd goes on until it has. What the terminal
- * sent, it has sent to COMMAND too, unless that has moved to another process group.
+ * Is it time to end? Takes in the signals that have come: asked wherever sigfd might stay for long,
+ * in place of signal handlers, which could do next to nothing safely. The first one while COMMAND
+ * runs is for COMMAND, which may want to end in its own way: sigfd goes on until it has. What the
+ * terminal sent, it has sent to COMMAND too, unless that has moved to another process group.
  */
 static bool stopping(void)
 {
@@ -1065,14 +1071,9 @@ static bool stopping(void)
 	return run.stop;
 }
 
-/* Of a child, as the shell has it. */
-static int exit_status(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 /*
- * A shell that executes sigfd in its own place (`exec sigfd -- COMMAND`) leaves it its children,
+ * "All descendants have ended" is asked by waitpid(), which tells of every child. But a shell that
+ * executes sigfd in its own place (`exec sigfd -- COMMAND`) leaves it its children,
  * which are not COMMAND's: they would be followed, and waited for. So where there are any, the
  * tracer is a child of its own that has none; this process passes signals on and ends as it does.
  */
@@ -1092,7 +1093,7 @@ static void leave_strangers(void)
 	while (waitpid(tracer, &status, WNOHANG) != tracer)
 		if (sigtimedwait(&our_signals, &info, &tick) > 0 && info.si_code != SI_KERNEL)
 			kill(tracer, info.si_signo);
-	_exit(exit_status(status));
+	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 /*
@@ -1113,7 +1114,7 @@ static void start_command(void)
 		DIE(EXIT_RUNNING, "can't start '%.99s': %m; end some processes", *opt.command);
 	if (run.command)
 		return;
-	sigaction(SIGCHLD, &child_outside, NULL);
+	signal(SIGCHLD, child_outside);
 	sigprocmask(SIG_SETMASK, &signals_outside, NULL);
 	execvp(*opt.command, opt.command);
 	status = errno == ENOENT ? 127 : 126;
@@ -1135,8 +1136,8 @@ static void reap(void)
 			continue;
 		run.command = 0;
 		run.stop = run.signal; /* it was to end, and has */
-		if (!run.status)
-			run.status = exit_status(status);
+		status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		run.status = run.status ?: status;
 	}
 	if (pid < 0 && errno == ECHILD)
 		run.stop = true;
@@ -1185,6 +1186,9 @@ static bool is_link_to(const char *path, const char *initial)
 }
 
 /*
+ * The place for the pair. A function that is static in the kernel's source, as this one is, may be
+ * gone in the compiled kernel, inside its caller, or be there under a name with a suffix.
+ *
  * do_signalfd4 in /proc/kallsyms, whose lines are "ffffffff81234560 t name" (names are there for
  * everyone, addresses for root). NULL: not there. If the plain name is not, a name with a
  * compiler's suffix: such a function may take other arguments, so its registers would be misread.
@@ -1258,9 +1262,9 @@ static void survey(unsigned hooks)
 	text = text_of("/proc/sys/kernel/perf_event_paranoid");
 	may = initial && (caps & sys_admin || ((caps & bpf) == bpf && atoi(text) < 3));
 	snprintf(why, sizeof(why),
-		 "neither CAP_SYS_ADMIN nor CAP_BPF and CAP_PERFMON, or "
-		 "kernel.perf_event_paranoid is %s; run as root%s",
-		 text, initial ? "" : ", outside this user namespace");
+		 "neither CAP_SYS_ADMIN, nor CAP_BPF, CAP_PERFMON and "
+		 "kernel.perf_event_paranoid < 3; run as root%s",
+		 initial ? "" : " outside the container");
 	need("privilege", SIGFD_BOTH, may,
 	     caps & sys_admin ? "CAP_SYS_ADMIN" : "CAP_BPF and CAP_PERFMON", why);
 
@@ -1307,21 +1311,22 @@ static void survey(unsigned hooks)
  */
 static bool choose_hooks(void)
 {
-	unsigned wish = opt.hooks ? opt.hooks : opt.given['x'] ? SIGFD_BOTH : SIGFD_PAIR;
-	char why[sizeof(host.missing)];
+	unsigned asked = opt.hooks;
 
-	survey(wish);
-	if (*host.missing && !opt.hooks) {
-		strcpy(why, host.missing);
-		wish = SIGFD_SYSCALL;
-		survey(wish);
+	opt.hooks = asked ?: opt.given['x'] ? SIGFD_BOTH : SIGFD_PAIR;
+	survey(opt.hooks);
+	if (*host.missing && !asked) {
+		char *why = strdupa(host.missing);
+
+		opt.hooks = SIGFD_SYSCALL;
+		survey(opt.hooks);
 		if (!*host.missing)
 			complain("hook syscall: %.*s", (int)strcspn(why, ";"), why);
 	}
-	opt.hooks = wish;
 	return !*host.missing;
 }
 
+/* --check: each row, and what a run without --hook would make of them. No BPF is used. */
 static int check(void)
 {
 	bool any;
@@ -1335,50 +1340,38 @@ static int check(void)
 }
 
 /*
- * The process or thread of --pid or --tid, by a file that stays its own: a number may be given
- * again to another, but what was opened is of the one that had it then. The kernel half compares
- * with the numbers of the initial PID namespace, so in another one they would be somebody else's.
+ * The process or thread of --pid or --tid, by a descriptor that stays its own: a number may be
+ * given again to another. The kernel makes one for a thread only since v6.9 (O_EXCL is
+ * PIDFD_THREAD); for older ones receive() asks by number.
+ *
+ * The kernel half compares with the numbers of the initial PID namespace: in another one they would
+ * be somebody else's.
  */
 static void open_target(void)
 {
 	unsigned id = opt.kernel.tid ? opt.kernel.tid : opt.kernel.tgid, tgid;
 	char path[64];
 
+	run.target = -1;
 	if (!id)
 		return;
 	if (!opt.given['l'] && !is_link_to("/proc/self/ns/pid", "pid:[4026531836]"))
 		DIE(EXIT_HOST, "--pid and --tid take numbers of the initial PID namespace, and "
 			       "sigfd is not in it; run it there, or use --name or --cgroup");
-	snprintf(path, sizeof(path), "/proc/%u/status", id);
-	run.target = open(path, O_RDONLY | O_CLOEXEC);
-	if (run.target < 0)
+	run.target = syscall(SYS_pidfd_open, id, opt.kernel.tid ? O_EXCL : 0);
+	if (kill(id, 0) && errno == ESRCH)
 		DIE(EXIT_RUNNING, "no process or thread has the number %u; see `ps -eL`", id);
+	snprintf(path, sizeof(path), "/proc/%u/status", id);
 	tgid = number_in(text_of(path), "\nTgid:\t", 10, id);
-	if (opt.kernel.tgid && tgid != (unsigned)opt.kernel.tgid)
+	if (opt.kernel.tgid && tgid != id)
 		DIE(EXIT_USAGE, "--pid: %u is a thread of %u; use --pid=%u", id, tgid, tgid);
-}
-
-/*
- * Asked at each tick, since the end of --pid's process is the end of the run. A zombie makes no
- * calls; but a process whose main thread has ended may have others.
- */
-static bool target_lives(void)
-{
-	char status[4096];
-	ssize_t n;
-
-	if (!run.target)
-		return true;
-	n = pread(run.target, status, sizeof(status) - 1, 0);
-	status[n > 0 ? n : 0] = '\0';
-	return n > 0 && (!strstr(status, "\nState:\tZ") ||
-			 (!opt.kernel.tid && number_in(status, "\nThreads:\t", 10, 1) > 1));
 }
 
 /* ---- --list: the descriptors that exist, from /proc ------------------------------------------ */
 
 /*
- * What holds for all descriptors of a process; looked up once, for there may be many. The main
+ * What holds for all descriptors of a process; looked up once, for there may be many, and a process
+ * of a thousand threads takes a thousand files. The main
  * thread's name, the real user, the signals that all threads block, those that the process ignores.
  */
 static struct {
@@ -1420,6 +1413,8 @@ static void put_descriptor(const char *fd, __u64 mask)
 	__u64 unblocked = mask & ~process.all_block & ~SIG_FOR_DROPPED;
 	__u64 discarded = mask & process.ignored & SIGFD_BIT(SIGCHLD);
 
+	if (out.length + RECORD_MAX > sizeof(out.bytes))
+		flush_records();
 	put(form == JSON ? "{" : "");
 	field("PID    ", "pid", process.pid);
 	field("FD  ", "fd", fd);
@@ -1433,7 +1428,6 @@ static void put_descriptor(const char *fd, __u64 mask)
 	put(form == JSON || !unblocked ? "" : names_of(unblocked));
 	put(form == JSON || !discarded ? "" : "  !discarded CHLD");
 	put(form == JSON ? "}\n" : "\n");
-	end_record();
 }
 
 /* What glob(3) can't read, and what list() can't: to leave it out without a word would be a lie. */
@@ -1532,7 +1526,7 @@ static const struct argp_option options[] = {
  * A whole decimal number from min to max, or the end of sigfd; 0 if it is not given. strtoul()
  * alone would also take blanks in front, a sign, and what is behind.
  */
-static unsigned long number(const char *option, char letter, unsigned long min, unsigned long max)
+static unsigned long number(const char *name, char letter, unsigned long min, unsigned long max)
 {
 	const char *text = opt.given[(int)letter];
 	unsigned long n;
@@ -1543,8 +1537,7 @@ static unsigned long number(const char *option, char letter, unsigned long min, 
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || n < min || n > max)
-		DIE(EXIT_USAGE, "--%s: '%.99s' is no number from %lu to %lu", option, text, min,
-		    max);
+		DIE(EXIT_USAGE, "--%s: '%.99s' is no number in %lu..%lu", name, text, min, max);
 	return n;
 }
 
@@ -1591,6 +1584,7 @@ static void read_options(void)
 	opt.kernel.tgid = number("pid", 'p', 1, 1 << 22); /* PID_MAX_LIMIT */
 	opt.kernel.tid = number("tid", 't', 1, 1 << 22);
 	opt.kernel.uid = number("uid", 'u', 0, UINT_MAX);
+	/* Whether to ask for a thing stands apart from its value: root is user 0. */
 	opt.kernel.by_uid = given['u'] != NULL;
 	opt.kernel.by_comm = given['n'] != NULL;
 	opt.kernel.by_cgroup = given['c'] != NULL;
@@ -1600,16 +1594,14 @@ static void read_options(void)
 		DIE(EXIT_USAGE, "--name: the name is empty; `ps -eLo comm` lists what there is");
 	if (given['n']) /* the kernel cuts a comm at 15 bytes, so a longer name is cut as well */
 		memcpy(opt.kernel.comm, given['n'], strnlen(given['n'], SIGFD_COMM_LEN - 1));
-	for (char *list = (char *)given['s'], *name; (name = strsep(&list, ","));) {
+	for (char *rest = (char *)given['s'], *name; (name = strsep(&rest, ","));) {
 		if (!signal_number(name))
-			DIE(EXIT_USAGE, "--signal: '%.99s' is no signal; use a name or 1 to 64",
-			    name);
+			DIE(EXIT_USAGE, "--signal: no '%.99s'; use a name or 1 to 64", name);
 		opt.kernel.signals |= SIGFD_BIT(signal_number(name));
 	}
 	while (given['H'] && strcmp(given['H'], hook_names[opt.hooks] ?: ""))
 		if (opt.hooks++ == SIGFD_BOTH)
-			DIE(EXIT_USAGE, "--hook: '%.99s' is not auto, pair, syscall or both",
-			    given['H']);
+			DIE(EXIT_USAGE, "--hook=%.99s: use auto, pair, syscall, both", given['H']);
 	opt.duration = number("duration", 'd', 1, INT_MAX);
 	opt.max_events = number("max-events", 'M', 1, LONG_MAX);
 	opt.buffer_kib = number("buffer", 'b', 4, 1 << 20) ?: 4096;
@@ -1666,8 +1658,9 @@ int main(int argc, char **argv)
 	int fd;
 
 	/*
-	 * A standard descriptor that was closed (>&-) must not become one of ours. It is closed to
-	 * COMMAND too, and can't be written to.
+	 * A standard descriptor that was closed (>&-) must not become one of ours, or what is
+	 * printed would be written to a map. What takes its place can't be written to, which is an
+	 * error that the user hears of; and it is closed to COMMAND, as it was to us.
 	 */
 	while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
 		;
