@@ -101,8 +101,8 @@ static struct {
  * to read or to say here.
  *
  *  - `received` counts the events that came from the ring buffer, the marked ones aside. Of these
- *    `shown` were written, and `unwritten` dropped because nobody reads; `unwanted` ones came after
- *    --max-events, and are counted here only.
+ *    `unwritten` were dropped because nobody reads, and the others shown; `unwanted` ones came
+ *    after --max-events, and are counted here only.
  *  - Times are in ns; `deadline` and `hurry` are of CLOCK_MONOTONIC, and 0 for "never": from
  *    `deadline` on the run is to end, from `hurry` on no reader of the output is waited for.
  *  - `stop` asks the run to end; it stays set. `closed`: nobody takes the output any more.
@@ -110,7 +110,7 @@ static struct {
 static struct {
 	struct sigfd_bpf *skel;   /* NULL: not loaded */
 	struct ring_buffer *ring; /* libbpf's reader of the map `events` */
-	unsigned long received, shown, unwritten, unwanted;
+	unsigned long received, unwritten, unwanted;
 	unsigned long skipped; /* entries that the kernel had skipped before the trace began */
 	__u64 nonce;           /* the mask of our marked calls, which nobody else can guess */
 	__u32 proven;          /* our tgid, as a marked call told; 0: not come back yet */
@@ -181,7 +181,7 @@ static void must(int err, const char *what)
 /*
  * The folder of --cgroup, as the one element of the map that the kernel half's helper looks into.
  * What is put into a map by this system call is there for every hook that runs from now on. The
- * value is a descriptor; the kernel takes from it what it stands for, so it may be closed again.
+ * value is a descriptor; the kernel takes from it what it stands for.
  */
 static void set_cgroup(const char *path)
 {
@@ -190,7 +190,6 @@ static void set_cgroup(const char *path)
 
 	if (fd < 0 || bpf_map_update_elem(bpf_map__fd(run.skel->maps.cgroup), &key, &fd, BPF_ANY))
 		DIE(EXIT_USAGE, "--cgroup: '%.99s': %m; name a folder of cgroup v2", path);
-	close(fd);
 }
 
 /*
@@ -446,8 +445,8 @@ static void account(void)
 		sprintf(unread, "; %llu left out, since their mask could not be read", c.unread);
 	complain("%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
 		 "missed %lu%s)%s%s%s",
-		 calls, run.shown, lost, c.ring_full, c.no_entry, missed, closed, unread, skipped,
-		 fired ? "" : "; calls may be missing: the probes no longer fire");
+		 calls, run.received - run.unwritten, lost, c.ring_full, c.no_entry, missed, closed,
+		 unread, skipped, fired ? "" : "; calls may be missing: the probes no longer fire");
 }
 
 /*
@@ -540,7 +539,9 @@ static __always_inline void field(const char *column, const char *key, const cha
 	size_t end;
 
 	if (form == JSON && key) {
-		put(out.bytes[out.length - 1] == '{' ? "\"" : ",\"");
+		if (out.bytes[out.length - 1] != '{')
+			put(",");
+		put("\"");
 		put(key);
 		put("\":");
 		put(value ? value : "null");
@@ -558,22 +559,29 @@ static __always_inline void field(const char *column, const char *key, const cha
  * Each has one buffer for it, which the next call of the same function fills anew; so none of these
  * strings is to be freed, and none may be kept.
  */
-static const char *decimal(__u64 n, int least) /* with zeros in front up to `least` digits */
+/* Inline, since by a constant base nothing is divided. */
+static __always_inline char *digits_of(__u64 n, unsigned base, int least)
 {
 	static char text[24];
 	char *p = text + sizeof(text) - 1;
 
-	for (; n || least > 0; n /= 10, least--)
-		*--p = '0' + n % 10;
+	for (; n || least > 0; n /= base, least--) /* with zeros in front up to `least` digits */
+		*--p = "0123456789abcdef"[n % base];
 	return p;
+}
+
+static const char *decimal(__u64 n)
+{
+	return digits_of(n, 10, 1);
 }
 
 /* Of all numbers only a descriptor and a result may be negative. */
 static const char *signed_decimal(int n)
 {
-	static char text[16];
+	char *text = digits_of(n < 0 ? -(__s64)n : n, 10, 1);
 
-	sprintf(text, "%d", n);
+	if (n < 0)
+		*--text = '-';
 	return text;
 }
 
@@ -597,16 +605,16 @@ static const char *word(const char *text)
  */
 static const char *hex_mask(__u64 mask)
 {
-	static char text[24];
+	static char text[24] = "0x";
 
-	sprintf(text, "\"0x%016llx\"", mask);
-	return text;
+	strcpy(text + 2, digits_of(mask, 16, 16));
+	return word(text);
 }
 
 /* By name, as the manual pages have it; by number where the C library knows no name. */
 static const char *errno_name(int error)
 {
-	return strerrorname_np(error) ?: decimal(error, 1);
+	return strerrorname_np(error) ?: decimal(error);
 }
 
 /*
@@ -617,8 +625,10 @@ static const char *signal_name(int sig)
 {
 	static char names[65][12]; /* each made when first asked for */
 
-	if (sig < SIGRTMIN && sigabbrev_np(sig))
-		return sigabbrev_np(sig);
+	const char *known = sig < SIGRTMIN ? sigabbrev_np(sig) : NULL;
+
+	if (known)
+		return known;
 	if (!*names[sig])
 		sprintf(names[sig], sig < SIGRTMIN ? "%d" : "RTMIN+%d", sig % SIGRTMIN);
 	return sig == SIGRTMIN ? "RTMIN" : names[sig];
@@ -691,7 +701,8 @@ static const char *time_of(__u64 ktime_ns)
 		length = strftime(text, 32, json ? "\"%FT%T." : "%T.",
 				  json ? gmtime(&seconds) : localtime(&seconds));
 	made_for = seconds;
-	strcpy(text + length, json ? decimal(at % NSEC, 9) : decimal(at % NSEC / 1000, 6));
+	strcpy(text + length,
+	       json ? digits_of(at % NSEC, 10, 9) : digits_of(at % NSEC / 1000, 10, 6));
 	return json ? strcat(text, "Z\"") : text;
 }
 
@@ -864,12 +875,13 @@ static void put_event(const struct sigfd_event *e)
 	field(NULL, "v", "1");
 	if (form == JSON || opt.given['T'])
 		field("TIME           ", "time", time_of(e->ktime_ns));
-	field(opt.given['U'] ? "UID    " : NULL, "uid", decimal(e->uid, 1));
-	field("PID    ", "pid", decimal(e->tgid, 1));
-	field("TID    ", "tid", decimal(e->tid, 1));
+	if (form == JSON || opt.given['U'])
+		field("UID    ", "uid", decimal(e->uid));
+	field("PID    ", "pid", decimal(e->tgid));
+	field("TID    ", "tid", decimal(e->tid));
 	field("COMM            ", "comm", printable(e->comm, form == JSON));
 	field("CALL     ", NULL, call);
-	field("RESULT ", NULL, e->ret < 0 ? errno_name(-e->ret) : decimal(e->ret, 1));
+	field("RESULT ", NULL, e->ret < 0 ? errno_name(-e->ret) : decimal(e->ret));
 	field("FLAGS            ", NULL, flags_of(e->flags));
 	/* The last column, and what follows it, has no width. The rest is for JSON only. */
 	if (form != JSON) {
@@ -881,14 +893,14 @@ static void put_event(const struct sigfd_event *e)
 			put_notes(e, &m, true);
 		return;
 	}
-	field(NULL, "seq", decimal(run.received, 1));
-	field(NULL, "ktime_ns", decimal(e->ktime_ns, 1));
-	field(NULL, "cgroup_id", decimal(e->cgroup_id, 1));
+	field(NULL, "seq", decimal(run.received));
+	field(NULL, "ktime_ns", decimal(e->ktime_ns));
+	field(NULL, "cgroup_id", decimal(e->cgroup_id));
 	field(NULL, "hook", word(hook_names[opt.hooks]));
 	field(NULL, "syscall", word(calls[e->syscall & 7]));
 	field(NULL, "op", word(e->ufd == -1 ? "create" : "update"));
 	field(NULL, "ufd", signed_decimal(e->ufd));
-	field(NULL, "flags", decimal(e->flags, 1));
+	field(NULL, "flags", decimal(e->flags));
 	field(NULL, "flag_names", flags_of(e->flags));
 	field(NULL, "mask", m.mask_known ? hex_mask(m.mask) : NULL);
 	field(NULL, "mask_source", word(kernel ? "kernel" : m.mask_known ? "user" : NULL));
@@ -900,13 +912,13 @@ static void put_event(const struct sigfd_event *e)
 	field(NULL, "user_mask", m.user_known ? hex_mask(e->user_mask) : NULL);
 	field(NULL, "user_mask_errno",
 	      word(boundary && e->user_err ? errno_name(-e->user_err) : NULL));
-	field(NULL, "sizemask", boundary ? decimal(e->sizemask, 1) : NULL);
+	field(NULL, "sizemask", boundary ? decimal(e->sizemask) : NULL);
 	field(NULL, "raced", kernel && m.user_known ? m.raced ? "true" : "false" : NULL);
 	field(NULL, "reached", kernel ? "true" : m.refused ? "false" : NULL);
 	field(NULL, "ret", signed_decimal(e->ret));
 	field(NULL, "errno", word(e->ret < 0 ? errno_name(-e->ret) : NULL));
 	field(NULL, "cause", word(m.cause ? m.cause->name : NULL));
-	field(NULL, "duration_ns", decimal(e->duration_ns, 1));
+	field(NULL, "duration_ns", decimal(e->duration_ns));
 	put("}\n");
 }
 
@@ -983,12 +995,8 @@ static void flush_records(void)
 		torn++;
 	if (torn)
 		(void)!ftruncate(run.output, lseek(run.output, -torn, SEEK_CUR));
-	for (const char *l = out.bytes; l < end; l = (const char *)memchr(l, '\n', end - l) + 1) {
-		bool event = *l == '{' || (*l >= '0' && *l <= '9');
-
-		run.shown += event && l < p;
-		run.unwritten += event && l >= p;
-	}
+	for (; p < end; p = (const char *)memchr(p, '\n', end - p) + 1)
+		run.unwritten += *p == '{' || (*p >= '0' && *p <= '9');
 	out.length = 0;
 }
 
@@ -1001,8 +1009,7 @@ static void flush_records(void)
 static void open_output(void)
 {
 	bool file = lseek(STDOUT_FILENO, 0, SEEK_CUR) >= 0; /* it has a place, and never stalls */
-	int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	int own = file ? -1 : open("/proc/self/fd/1", flags);
+	int own = file ? -1 : open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	run.output = own >= 0 ? own : STDOUT_FILENO;
 	if (file || own >= 0)
@@ -1436,8 +1443,7 @@ static int left_out; /* the errno of the last place in /proc that could not be r
 static int leave_out(const char *path, int error)
 {
 	(void)path;
-	if (error != ENOENT && error != ESRCH) /* else it has ended meanwhile */
-		left_out = error;
+	left_out = error == ENOENT || error == ESRCH ? left_out : error; /* those have ended */
 	return 0;
 }
 
@@ -1455,7 +1461,7 @@ static int list(void)
 	if (form != JSON && !opt.given['q'])
 		put("PID     FD   COMM             SIGNALS\n");
 	snprintf(pattern, sizeof(pattern), "/proc/%s/fdinfo/[0-9]*",
-		 opt.kernel.tgid ? decimal(opt.kernel.tgid, 1) : "[0-9]*");
+		 opt.kernel.tgid ? decimal(opt.kernel.tgid) : "[0-9]*");
 	/* Process by process. Which of the descriptors are signalfds, their fdinfo tells. */
 	glob(pattern, GLOB_NOSORT, leave_out, &files);
 	for (size_t i = 0; i < files.gl_pathc && !stopping(); i++) {
@@ -1532,11 +1538,9 @@ static unsigned long number(const char *name, char letter, unsigned long min, un
 	unsigned long n;
 	char *end;
 
-	if (!text)
-		return 0;
 	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || n < min || n > max)
+	n = text ? strtoul(text, &end, 10) : 0;
+	if (text && (*text < '0' || *text > '9' || *end || errno || n < min || n > max))
 		DIE(EXIT_USAGE, "--%s: '%.99s' is no number in %lu..%lu", name, text, min, max);
 	return n;
 }
