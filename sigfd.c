@@ -78,7 +78,6 @@ enum { EXIT_RUNNING = 1, EXIT_USAGE, EXIT_HOST };
 #define TICK_MS 50
 #define PATIENCE_MS 500
 #define NSEC 1000000000ULL /* in a second */
-#define VERSION "sigfd 0.1"
 
 /* The values of --hook, each at the place of its hooks; NULL: not to be had. */
 static const char *const hook_names[] = {
@@ -167,7 +166,7 @@ static __u64 now(clockid_t clock)
  */
 static void must(int err, const char *what)
 {
-	const char *mend = "`sigfd --check` and -v may tell why";
+	const char *mend = "`sigfd --check`, -v and ulimit -n may tell why";
 
 	if (err == -EPERM || err == -EACCES)
 		mend = "run as root, outside any container";
@@ -429,9 +428,6 @@ static void account(void)
 	while (ring_buffer__consume(run.ring) < 0)
 		stopping();
 	flush_records();
-	if (opt.given['q'] && fired)
-		return;
-
 	/* No hook runs any more, so these stand still. What is in flight yet counts as missed. */
 	c = run.skel->bss->counters;
 	missed = c.begun - c.ended - c.no_entry;
@@ -443,10 +439,13 @@ static void account(void)
 		sprintf(skipped, "; %lu entries skipped by the kernel", n);
 	if (c.unread)
 		sprintf(unread, "; %llu left out, since their mask could not be read", c.unread);
-	complain("%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
-		 "missed %lu%s)%s%s%s",
-		 calls, run.received - run.unwritten, lost, c.ring_full, c.no_entry, missed, closed,
-		 unread, skipped, fired ? "" : "; calls may be missing: the probes no longer fire");
+	if (!opt.given['q'] || !fired)
+		complain(
+			"%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
+			"missed %lu%s)%s%s%s",
+			calls, run.received - run.unwritten, lost, c.ring_full, c.no_entry, missed,
+			closed, unread, skipped,
+			fired ? "" : "; calls may be missing: the probes no longer fire");
 }
 
 /*
@@ -1259,8 +1258,10 @@ static void survey(unsigned hooks)
 
 	host.hooks = hooks;
 	*host.missing = '\0';
-	/* Much of what follows is looked up there. */
+	/* What follows is looked up there: without it there would be no telling what is missing. */
 	need("/proc", SIGFD_BOTH, *text, "mounted", "not mounted; mount -t proc proc /proc");
+	if (!*text)
+		return;
 
 	/*
 	 * CAP_BPF to load programs, CAP_PERFMON to let them read the kernel's memory: both since
@@ -1619,7 +1620,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'h':
 	case 'V':
 		if (key == 'V')
-			puts(VERSION);
+			puts("sigfd 0.1");
 		else
 			argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP, (char *)"sigfd");
 		if (fflush(stdout))
