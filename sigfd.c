@@ -274,8 +274,7 @@ static bool prove(void)
 	memcpy(&run.nonce, (void *)getauxval(AT_RANDOM), sizeof(run.nonce));
 	run.skel->bss->phase = SIGFD_PROOF;
 	for (int tries = 0; tries < 10 && !run.proven; tries++) {
-		if (tries)
-			usleep(100000);
+		usleep(tries * 20000);
 		syscall(SYS_signalfd4, -1, &run.nonce, sizeof(run.nonce), SIGFD_MARK_FLAGS);
 		while (ring_buffer__consume(run.ring) < 0)
 			;
@@ -312,8 +311,7 @@ static int on_event(void *context, void *data, size_t size)
 	}
 	run.received++;
 	put_event(e);
-	if (run.received == opt.max_events)
-		run.stop = true;
+	run.stop |= run.received == opt.max_events;
 	return run.received % 1024 && !run.stop ? 0 : -EAGAIN;
 }
 
@@ -439,13 +437,12 @@ static void account(void)
 		sprintf(skipped, "; %lu entries skipped by the kernel", n);
 	if (c.unread)
 		sprintf(unread, "; %llu left out, since their mask could not be read", c.unread);
-	if (!opt.given['q'] || !fired)
-		complain(
-			"%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
-			"missed %lu%s)%s%s%s",
-			calls, run.received - run.unwritten, lost, c.ring_full, c.no_entry, missed,
-			closed, unread, skipped,
-			fired ? "" : "; calls may be missing: the probes no longer fire");
+	if (opt.given['q'] && fired)
+		return;
+	complain("%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
+		 "missed %lu%s)%s%s%s",
+		 calls, run.received - run.unwritten, lost, c.ring_full, c.no_entry, missed, closed,
+		 unread, skipped, fired ? "" : "; calls may be missing: the probes no longer fire");
 }
 
 /*
