@@ -118,28 +118,49 @@ static void ignoring(void)
 static volatile sig_atomic_t times_read;
 static volatile pid_t reader_tid;
 
+static int reader_blocks;
+
 static void *read_for_ever(void *fd)
 {
-	block(signals(SIGUSR1, 0));
+	if (reader_blocks)
+		block(signals(SIGUSR1, 0));
 	reader_tid = gettid();
 	while (next_signal(*(int *)fd) == SIGUSR1)
 		times_read++;
 	return NULL;
 }
 
+static void send_self(void)
+{
+	kill(getpid(), SIGUSR1);
+}
+
+/* From outside, so that no thread is about to return from its own kill(). */
+static void send_by_child(void)
+{
+	pid_t pid = must(fork());
+
+	if (!pid) {
+		kill(getppid(), SIGUSR1);
+		_exit(0);
+	}
+	must(waitpid(pid, NULL, 0));
+}
+
 /* The woken reader and the thread that is to run the handler race for each signal. */
-static int each_is_taken_once(void)
+static int each_is_taken_once(void (*send)(void))
 {
 	int fd = new_signalfd(signals(SIGUSR1, 0), 0);
+	struct sigaction action = { .sa_handler = count, .sa_flags = SA_RESTART };
 	pthread_t reader;
 
-	signal(SIGUSR1, count);
+	must(sigaction(SIGUSR1, &action, NULL));
 	must(-pthread_create(&reader, NULL, read_for_ever, &fd));
 	while (!reader_tid)
 		usleep(1000);
 	for (int sent = 1; sent <= 20; sent++) {
 		sleeps_in(reader_tid, SYS_read);
-		kill(getpid(), SIGUSR1);
+		send();
 		while (handled + times_read < sent)
 			usleep(1000);
 	}
@@ -148,11 +169,24 @@ static int each_is_taken_once(void)
 	return handled + times_read == 20;
 }
 
+static int sent_by_itself(void)
+{
+	reader_blocks = 1;
+	return each_is_taken_once(send_self);
+}
+
+static int sent_from_outside(void)
+{
+	reader_blocks = 0;
+	return each_is_taken_once(send_by_child);
+}
+
 static void two_threads(void)
 {
-	ok(true_in_child(each_is_taken_once),
-	   "S35 where a second thread does not block it, a signal goes to the sleeping read or to "
-	   "the handler, never to both");
+	ok(true_in_child(sent_by_itself),
+	   "S107 where the thread that sleeps in read blocks a signal and a second does not, each "
+	   "goes to the read or to the handler, never to both");
+	ok(true_in_child(sent_from_outside), "S107 where neither of the two blocks it, too");
 }
 
 int main(void)
