@@ -189,8 +189,8 @@ static void taken_out(void)
 	must(raise(SIGHUP)); /* would end this process */
 	silent = !is_readable(fd) && !next_signal(fd);
 	ok(sigismember(&blocked, SIGHUP) && silent && is_pending(SIGHUP),
-	   "S115 a signal that an update takes out of the set stays blocked: it is neither read nor "
-	   "acted on");
+	   "S115 a signal that an update takes out of the set stays blocked: it is neither read "
+	   "nor acted on");
 	must(sigwaitinfo(&hup, NULL));
 	close(fd);
 }

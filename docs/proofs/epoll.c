@@ -361,13 +361,14 @@ static int holds_when_stopped(int (*what)(void))
 }
 
 /*
- * Three children, each with a pidfd: a descriptor of the process itself, readable once it has ended.
- * SIGCHLD would tell of one of the three (S45 in queue.c).
+ * Three children, each with a pidfd: a descriptor of the process itself, readable once it has
+ * ended. SIGCHLD would tell of one of the three (S45 in queue.c).
  */
 static void children_one_by_one(void)
 {
 	static const char *const text =
-		"S109 epoll tells of each child's end by its pidfd, where one SIGCHLD stands for three";
+		"S109 epoll tells of each child's end by its pidfd, where one SIGCHLD stands for "
+		"three";
 	int all = must(epoll_create1(EPOLL_CLOEXEC)), told = 0, reaped = 0, fds[3];
 	struct epoll_event event = { .events = EPOLLIN }, events[4];
 	siginfo_t info;

@@ -4,8 +4,8 @@
  * its number and ssi_code: siginfo_layout(), kernel/signal.c@v5.10 to v7.3, says which union of
  * siginfo_t is meant, and signalfd_copyinfo(), fs/signalfd.c, copies its fields. All others are 0.
  *
- * A process may send itself any siginfo_t, as a debugger does that restores one. So each kind can be
- * shown here, real faults too, which no read gets else (faults.c).
+ * A process may send itself any siginfo_t. So each kind can be shown here, a fault's too, though
+ * the signal of a real fault is seldom read (faults.c, uring.c).
  */
 #define _GNU_SOURCE
 #include "proof.h"
@@ -69,7 +69,7 @@ static unsigned int filled(const struct signalfd_siginfo *record)
 	return fields;
 }
 
-static int fd;
+static int all_fd; /* of all signals */
 
 /* Which fields are filled, of a signal to ourselves whose siginfo_t has a bit in each byte. */
 static unsigned int fields_of(int sig, int code)
@@ -81,7 +81,7 @@ static unsigned int fields_of(int sig, int code)
 	info.si_errno = 0x22;
 	info.si_code = code;
 	must(syscall(SYS_rt_sigqueueinfo, getpid(), sig, &info));
-	if (read_all(fd) != 1 || records[0].ssi_signo != (unsigned int)sig ||
+	if (read_all(all_fd) != 1 || records[0].ssi_signo != (unsigned int)sig ||
 	    records[0].ssi_code != code || records[0].ssi_errno != 0x22)
 		return ~0U;
 	return filled(&records[0]);
@@ -121,7 +121,7 @@ static void of_a_file(void)
 	must(fcntl(ends[0], F_SETSIG, SIGRTMIN));
 	must(fcntl(ends[0], F_SETFL, O_ASYNC));
 	must(write(ends[1], "", 1));
-	ok(read_all(fd) == 1 && filled(&records[0]) == (FD | BAND) &&
+	ok(read_all(all_fd) == 1 && filled(&records[0]) == (FD | BAND) &&
 		   records[0].ssi_code == POLL_IN && records[0].ssi_fd == ends[0] &&
 		   records[0].ssi_band & POLLIN,
 	   "S113 with F_SETSIG another signal of a file has them too: ssi_fd is the descriptor, "
@@ -164,7 +164,7 @@ int main(void)
 	begin_afresh();
 	sigfillset(&all);
 	block(all);
-	fd = new_signalfd(all, SFD_NONBLOCK);
+	all_fd = new_signalfd(all, SFD_NONBLOCK);
 	each_kind();
 	of_a_file();
 	unblock(all);

@@ -3,9 +3,9 @@
  * sleepable.c: BPF at the entry to the system call, and a mask whose page is not in the page table.
  *
  * A program that may not sleep, as sigfd's, reads by bpf_probe_read_user(), which gives up where it
- * would have to wait for a page. One that may sleep has bpf_copy_from_user(), which waits. Whether a
- * program at a tracepoint may sleep is the kernel's choice: v7.2 and v7.3 let it at those of system
- * calls (can_be_sleepable(), kernel/bpf/verifier.c@v7.2), and v6.12 and 6.18 refuse to load it.
+ * would have to wait for a page. One that may sleep has bpf_copy_from_user(), which waits. Whether
+ * a program at a tracepoint may sleep is the kernel's choice: v7.2 and v7.3 let it at those of
+ * system calls (can_be_sleepable(), kernel/bpf/verifier.c@v7.2), and 6.18 refuses to load it.
  *
  * Both are made here instruction by instruction, and are the same but for the function they call.
  */
@@ -48,7 +48,7 @@ static int new_map(void)
 static struct seen seen(void)
 {
 	uint32_t key = 0;
-	struct seen value;
+	struct seen value = { 0 };
 	union bpf_attr attr = {
 		.map_fd = map,
 		.key = (uintptr_t)&key,
@@ -113,22 +113,31 @@ static int load(int function, int flags)
 	return bpf(BPF_PROG_LOAD, &attr);
 }
 
+static int number_in(const char *folder, const char *name)
+{
+	char path[128];
+	int number = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%d", &number) != 1)
+		number = -1;
+	fclose(file);
+	return number;
+}
+
 /* The tracepoint's number, as tracefs tells it; that may have to be mounted. */
 static int tracepoint(void)
 {
-	char folder[] = "/tmp/sigfd-proof.XXXXXX", path[128];
+	char folder[] = "/tmp/sigfd-proof.XXXXXX";
 	int id = -1;
-	FILE *file;
 
 	must(mkdtemp(folder) ? 0 : -1);
 	if (mount("tracefs", folder, "tracefs", 0, NULL) == 0) {
-		snprintf(path, sizeof(path), "%s/events/syscalls/sys_enter_signalfd4/id", folder);
-		file = fopen(path, "re");
-		if (file) {
-			if (fscanf(file, "%d", &id) != 1)
-				id = -1;
-			fclose(file);
-		}
+		id = number_in(folder, "events/syscalls/sys_enter_signalfd4/id");
 		umount(folder);
 	}
 	rmdir(folder);

@@ -2,13 +2,13 @@
 /*
  * uring.c: a read of a signalfd that io_uring makes. It waits, though no thread sleeps, and though
  * the descriptor may be NONBLOCK. When a signal comes, signalfd_notify() wakes the request, whose
- * read is made as task work by the thread that submitted it; and get_signal() (kernel/signal.c@v6.1
- * to v7.3) does all task work before it looks for a signal to act on. So the read takes even what is
- * not blocked, and what the thread itself has caused by a bad access.
+ * read is made as task work by the thread that submitted it; and get_signal() (in kernel/signal.c,
+ * v6.1 to v7.3) does all task work before it looks for a signal to act on. So the read takes even
+ * what is not blocked, and what the thread itself has caused by a bad access.
  *
- * Before 6.10 that holds for a NONBLOCK descriptor only. Of any other io_uring believed that to read
- * it may sleep, and gave it to a kernel thread of this process, which sleeps in the read (io_read(),
- * io_uring/rw.c@v6.1). So most of what is shown here is shown with NONBLOCK.
+ * Before 6.10 that holds for a NONBLOCK descriptor only. Any other read might sleep, as far as
+ * io_uring knows, so a kernel thread of this process makes it, and sleeps in it (io_read(),
+ * io_uring/rw.c@v6.1). Therefore most of what is shown here is shown with NONBLOCK.
  *
  * The ring is made by raw system calls: liburing need not be there. It has one request at most.
  */
@@ -30,7 +30,7 @@ static struct io_uring_params params;
 static char *queues; /* the submission queue; the completion queue may lie elsewhere */
 static char *results;
 static struct io_uring_sqe *requests;
-static struct signalfd_siginfo *info; /* shared with the parent */
+static struct signalfd_siginfo *record; /* shared with the parent */
 static volatile sig_atomic_t handled;
 
 static void count(int sig)
@@ -70,7 +70,7 @@ static void store(char *queue, uint32_t offset, uint32_t value)
 	__atomic_store_n((uint32_t *)(queue + offset), value, __ATOMIC_RELEASE);
 }
 
-/* Submits a read of one record into *info, and returns without waiting for it. */
+/* Submits a read of one record into *record, and returns without waiting for it. */
 static void begin_read(int fd)
 {
 	must(setup_ring());
@@ -82,8 +82,8 @@ static void begin_read(int fd)
 	requests[0] = (struct io_uring_sqe){
 		.opcode = IORING_OP_READ,
 		.fd = fd,
-		.addr = (uintptr_t)info,
-		.len = sizeof(*info),
+		.addr = (uintptr_t)record,
+		.len = sizeof(*record),
 		.off = (uint64_t)-1,
 	};
 	store(queues, params.sq_off.array, 0);
@@ -109,7 +109,7 @@ static int end_of_read(void)
 
 static int has_read(int sig)
 {
-	return end_of_read() == RECORD && info->ssi_signo == (unsigned int)sig;
+	return end_of_read() == RECORD && record->ssi_signo == (unsigned int)sig;
 }
 
 /* What these children do: all of it with a read under way of signals that are not blocked. */
@@ -155,8 +155,8 @@ static void not_blocked(void)
 	int waits;
 
 	ok(true_in_child(handler_does_not_run),
-	   "S103 while an io_uring read waits, a signal that is not blocked is read, and its handler "
-	   "does not run");
+	   "S103 while an io_uring read waits, a signal that is not blocked is read, and its "
+	   "handler does not run");
 	ok(true_in_child(core_is_not_dumped),
 	   "S103 while an io_uring read waits, a signal whose default action is to dump core is "
 	   "read, and the process lives on");
@@ -166,8 +166,8 @@ static void not_blocked(void)
 	   "S104 an io_uring read waits for a signal, though the descriptor is NONBLOCK");
 	waits = true_in_child(waits_as_nonblock_does);
 	ok(waits || !is_since(6, 10),
-	   "S104 from 6.10 on an io_uring read of any other descriptor waits in the same way; before, "
-	   "a kernel thread sleeps in it, and a handler may run first");
+	   "S104 from 6.10 on an io_uring read of any other descriptor waits in the same way; "
+	   "before, a kernel thread sleeps in it, and a handler may run first");
 }
 
 /* The access is made again after the read, and then no read is there to take its signal. */
@@ -175,7 +175,7 @@ static volatile char *page;
 
 static void end_in_handler(int sig)
 {
-	_exit(has_read(sig) && info->ssi_addr == (uintptr_t)page ? 0 : 2);
+	_exit(has_read(sig) && record->ssi_addr == (uintptr_t)page ? 0 : 2);
 }
 
 static int first_fault_is_read(void)
@@ -190,8 +190,8 @@ static int first_fault_is_read(void)
 static void fault(void)
 {
 	ok(in_child(first_fault_is_read) == 0,
-	   "S105 while an io_uring read waits, the SIGSEGV of a bad access is read, and the handler "
-	   "runs when the access, made again, fails again");
+	   "S105 while an io_uring read waits, the SIGSEGV of a bad access is read, and the "
+	   "handler runs when the access, made again, fails again");
 }
 
 /* A filter that ends who calls getppid(). */
@@ -229,7 +229,7 @@ static int break_filter(void)
 /*
  * A signal that no program may keep from ending it has SA_IMMUTABLE in the kernel, and since the
  * change "signalfd: don't dequeue the forced fatal signals" no signalfd takes or shows such a one:
- * refine_sigmask(), fs/signalfd.c@v7.3. Debian's 6.12.117 has it too; v6.1 and v7.2 don't.
+ * refine_sigmask(), fs/signalfd.c@v7.3. Debian's 6.12.117 has it too; 6.1.176 and 7.2.13 don't.
  */
 static void forced(void)
 {
@@ -242,7 +242,7 @@ static void forced(void)
 		must(kill(pid, SIGKILL));
 		must(waitpid(pid, &status, 0));
 		note("this kernel is without the change");
-		ok(info->ssi_signo == SIGSYS && !is_since(7, 3),
+		ok(record->ssi_signo == SIGSYS && !is_since(7, 3),
 		   "S106 before the change an io_uring read could take the SIGSYS of a seccomp "
 		   "filter that kills, and the process lived on");
 	} else {
@@ -258,10 +258,10 @@ int main(void)
 	int refused;
 
 	begin_afresh();
-	info = mmap(NULL, sizeof(*info) + sizeof(*lives), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	must((void *)info == MAP_FAILED ? -1 : 0);
-	lives = (void *)(info + 1);
+	record = mmap(NULL, sizeof(*record) + sizeof(*lives), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must((void *)record == MAP_FAILED ? -1 : 0);
+	lives = (void *)(record + 1);
 	refused = WEXITSTATUS(in_child(ring_is_refused));
 	if (refused) {
 		skip("S103 S104 S105 S106 a read by io_uring", strerror(refused));
