@@ -9,7 +9,7 @@
  *	give the old mask back to each program that is started
  *
  * Each situation is a child of its own: some end in a death, and all leave a mask or a disposition
- * behind. The one exception to all this, a reader asleep in read, is in asleep.c.
+ * behind. The exceptions to all this are reads that wait already: asleep.c and uring.c.
  */
 #define _GNU_SOURCE
 #include "proof.h"

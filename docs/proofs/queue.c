@@ -276,11 +276,11 @@ static void stops_of_children(void)
 	must(kill(child, SIGSTOP));
 	told = is_told(fd, CLD_STOPPED);
 	must(kill(child, SIGCONT));
-	told += is_told(fd, CLD_CONTINUED);
+	told = told && is_told(fd, CLD_CONTINUED);
 	must(kill(child, SIGKILL));
-	told += is_told(fd, CLD_KILLED);
+	told = told && is_told(fd, CLD_KILLED);
 	must(waitpid(child, NULL, 0));
-	ok(told == 3,
+	ok(told,
 	   "S108 SIGCHLD comes when a child is stopped and when it is continued too; ssi_code is "
 	   "CLD_STOPPED or CLD_CONTINUED");
 
