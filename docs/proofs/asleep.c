@@ -61,6 +61,22 @@ static int read_with_handler(void)
 	return read_one();
 }
 
+static void *block_and_send(void *unused)
+{
+	block(signals(SIGUSR1, 0));
+	must(sleeps_in(getpid(), SYS_read) ? 0 : -1); /* the main thread */
+	must(kill(getpid(), SIGUSR1));
+	return unused;
+}
+
+static int read_while_other_blocks(void)
+{
+	pthread_t other;
+
+	must(-pthread_create(&other, NULL, block_and_send, NULL));
+	return read_with_handler();
+}
+
 static void one_thread(void)
 {
 	int core, stop;
@@ -68,6 +84,8 @@ static void one_thread(void)
 	ok(has_read(sent_to_sleeper(read_with_handler, SIGUSR1), SIGUSR1),
 	   "S35 the read in which the only thread sleeps takes a signal that is not blocked: its "
 	   "handler does not run");
+	ok(has_read(in_child(read_while_other_blocks), SIGUSR1),
+	   "S35 where all other threads block it, too");
 	ok(WTERMSIG(sent_to_sleeper(read_one, SIGTERM)) == SIGTERM,
 	   "S35 a signal that by default ends the process does so, though its only thread sleeps "
 	   "in read");
