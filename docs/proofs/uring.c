@@ -7,8 +7,8 @@
  * what is not blocked, and what the thread itself has caused by a bad access.
  *
  * Before 6.10 that holds for a NONBLOCK descriptor only. Any other read might sleep, as far as
- * io_uring knows, so the thread does not make it (io_read(), io_uring/rw.c@v6.1), and goes on to the
- * signal. Therefore most of what is shown here is shown with NONBLOCK.
+ * io_uring knows, so the thread does not make it (io_read(), io_uring/rw.c@v6.1), and goes on to
+ * the signal. Therefore most of what is shown here is shown with NONBLOCK.
  *
  * The ring is made by raw system calls: liburing need not be there. It has one request at most.
  */
@@ -144,8 +144,8 @@ static int ends(void)
 enum { READ = 2, HANDLED = 3 };
 
 /*
- * What becomes of a signal, where the descriptor is not NONBLOCK. It is sent to this thread alone: a
- * kernel thread to which io_uring may have given the read can't have it (S62 in whose.c).
+ * What becomes of a signal, where the descriptor is not NONBLOCK. It is sent to this thread alone:
+ * a kernel thread to which io_uring may have given the read can't have it (S62 in whose.c).
  */
 static int read_or_handled(void)
 {
@@ -173,8 +173,8 @@ static void not_blocked(void)
 	   "S104 an io_uring read waits for a signal, though the descriptor is NONBLOCK");
 	end = WEXITSTATUS(in_child(read_or_handled));
 	ok(end == (is_since(6, 10) ? READ : HANDLED),
-	   "S104 from 6.10 on an io_uring read of any other descriptor takes the signal too; before, "
-	   "the handler runs");
+	   "S104 from 6.10 on an io_uring read of any other descriptor takes the signal too; "
+	   "before, the handler runs");
 }
 
 /* The access is made again after the read, and then no read is there to take its signal. */
