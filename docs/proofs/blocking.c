@@ -474,35 +474,73 @@ static int start_with_child_ignored(void)
 	return execl("/proc/self/exe", "blocking", "is SIGCHLD ignored", NULL);
 }
 
-/* The shell's own mask: dash, unlike bash, gives its commands an empty one. */
+/*
+ * A shell has the mask of who started it, and so has what it becomes by its exec. A command that it
+ * starts may have another: dash, since 0.5.11, starts one in the foreground by vfork, and clears
+ * the mask before exec (vforkexec() and sigclearmask() in its source). $PROOF is this program, of
+ * whose death a shell would write.
+ */
+#define BECOME "exec \"$PROOF\" 'is SIGTERM blocked'"
+#define COMMAND "exec 2>/dev/null; \"$PROOF\" 'is SIGTERM blocked'; exit $?"
+
+static void name_program(void)
+{
+	char path[4096];
+
+	path[must(readlink("/proc/self/exe", path, sizeof(path) - 1))] = '\0';
+	must(setenv("PROOF", path, 1));
+}
+
 static int popen_blocks_term(void)
 {
-	FILE *output = popen("while read -r name set; do [ $name != SigBlk: ] || echo $set; done "
-			     "</proc/$$/status",
-			     "re");
-	uint64_t set = 0;
+	FILE *output = popen(BECOME, "re");
 
-	if (!output || fscanf(output, "%" SCNx64, &set) != 1)
-		return 0;
-	pclose(output);
-	return (set & bit(SIGTERM)) != 0;
+	return output && pclose(output) == 0;
 }
 
-static void give_mask_back(void)
+static int system_blocks_term(void)
 {
-	unblock(signals(SIGTERM, 0));
+	return system(BECOME) == 0;
 }
 
-static int at_fork(void)
+static int spawn_with_this_mask(void)
 {
-	must(-pthread_atfork(NULL, NULL, give_mask_back));
-	return WTERMSIG(in_child(start_program)) == SIGTERM;
+	char *arguments[] = { "blocking", "is SIGTERM blocked", NULL };
+	pid_t pid;
+
+	must(-posix_spawn(&pid, "/proc/self/exe", NULL, NULL, arguments, NULL));
+	return end_of(pid) == 0;
 }
 
-static int at_popen(void)
+static int bash_command(void)
 {
-	must(-pthread_atfork(NULL, NULL, give_mask_back));
-	return popen_blocks_term();
+	return execlp("bash", "bash", "-c", COMMAND, NULL) ? 127 : 0;
+}
+
+static int dash_command(void)
+{
+	return execlp("dash", "dash", "-c", COMMAND, NULL) ? 127 : 0;
+}
+
+static int start_shell(int (*command)(void))
+{
+	return WEXITSTATUS(in_child(command));
+}
+
+static void shells(void)
+{
+	const char *passed = "S117 bash passes the mask on to the commands that it starts",
+		   *cleared = "S117 dash clears the mask for a plain command in the foreground";
+	int by_bash = start_shell(bash_command), by_dash = start_shell(dash_command);
+
+	if (by_bash == 127)
+		skip(passed, "no bash");
+	else
+		ok(by_bash == 0, "%s", passed);
+	if (by_dash == 127)
+		skip(cleared, "no dash");
+	else
+		ok(by_dash == 128 + SIGTERM, "%s", cleared);
 }
 
 static int start_with_handler(void)
@@ -515,12 +553,12 @@ static int start_with_handler(void)
 static void helpers(void)
 {
 	ok(true_in_child(popen_blocks_term),
-	   "S112 popen does not give the old mask back: its command begins with TERM blocked");
-	ok(true_in_child(at_fork),
-	   "S112 a handler by pthread_atfork gives it back to who is forked");
-#ifdef __GLIBC__
-	ok(true_in_child(at_popen), "S112 popen does not call such a handler");
-#endif
+	   "S117 popen does not give the old mask back: its shell begins with TERM blocked");
+	ok(true_in_child(system_blocks_term),
+	   "S117 system does not give it back: its shell begins with TERM blocked");
+	shells();
+	ok(true_in_child(spawn_with_this_mask),
+	   "S117 posix_spawn without POSIX_SPAWN_SETSIGMASK leaves TERM blocked");
 	ok(in_child(start_with_handler) == 0,
 	   "S112 exec sets a handler back to the default: who takes signals by a handler, which "
 	   "blocks nothing, leaves its programs nothing");
@@ -528,6 +566,7 @@ static void helpers(void)
 
 static void programs(void)
 {
+	name_program();
 	block(signals(SIGTERM, 0)); /* as a daemon does for its descriptor */
 	ok(in_child(start_program) == 0,
 	   "S36 a child inherits the mask and exec keeps it: a program started by a daemon that "

@@ -247,6 +247,16 @@ static void children(void)
 	ok(n == 1 && records[0].ssi_pid == (unsigned int)first && left == 3,
 	   "S45 of three children that end only the first is told: a reader must wait() in a loop "
 	   "until none is left");
+
+	for (n = 0; n < 3; n++) {
+		pid_t child = child_that_ended();
+
+		if (read_all(fd) != 1 || records[0].ssi_pid != (unsigned int)child)
+			break;
+	}
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	ok(n == 3, "S45 read in between, each of three ends is told");
 	close(fd);
 }
 
