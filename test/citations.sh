@@ -249,6 +249,26 @@ excerpts_elsewhere() {
 	/[^ ]/ { source = "" }' "${pages[@]}"
 }
 
+# A block of C with a main() is there to be copied: it compiles as it stands.
+programs_broken() {
+	local page program
+	for page in "${pages[@]}"; do
+		rm -f "$work"/program.*.c
+		awk -v to="$work/program." '
+		/^ *(```|~~~)/ && fenced {
+			if (is_c && text ~ /[ \n]main\(/)
+				printf "%s", text >(to (++n) ".c")
+			fenced = 0
+			next
+		}
+		/^ *(```|~~~)/ { fenced = 1; is_c = /(```|~~~)c$/; text = ""; next }
+		fenced { text = text $0 "\n" }' "$page"
+		for program in "$work"/program.*.c; do
+			gcc -Wall -Wextra -Werror -fsyntax-only "$program" 2>&1 | sed "s|^|$page: |"
+		done
+	done
+}
+
 # ---- Options and keys ----------------------------------------------------------------------------
 
 # "x --long" for each option that a program's --help lists; "x= --long" for one with a value.
@@ -372,6 +392,7 @@ main() {
 	check "evidence is a path at a version" evidence_misshapen
 	check "commits have 12 digits" commits_too_short
 	check "each excerpt is in its file" excerpts_elsewhere
+	check "each whole program in the pages compiles as it stands" programs_broken
 	check "each word of the picture is in its page" labels_elsewhere
 	check "the table of a record's fields is the header's" fields_elsewhere
 	check "each option that the pages cite exists" options_unknown
