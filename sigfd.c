@@ -820,7 +820,8 @@ static void put_notes(const struct sigfd_event *e, const struct meaning *m, bool
 		__u64 set;        /* 0: about no signals */
 		const char *line; /* NULL: only a mark */
 	} notes[] = {
-		{ !m->mask_known, "mask unread EFAULT", 0, "LIMITS: its page was not in memory" },
+		{ !m->mask_known, "mask unread EFAULT", 0,
+		  e->ret == -EFAULT ? NULL : "LIMITS: its page was not in memory" },
 		{ !ok, ok ? "" : m->cause->name, 0, ok ? "" : m->cause->text },
 		{ ok && !update, NULL, 0, "CALL: a new descriptor, for its reader's signals" },
 		{ update, NULL, 0, "CALL: a new set, for all who share the descriptor" },
@@ -1139,7 +1140,7 @@ static void reap(void)
 		if (pid != run.command)
 			continue;
 		run.command = 0;
-		run.stop = run.signal; /* it was to end, and has */
+		run.stop |= run.signal != 0; /* it was to end, and has */
 		status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		run.status = run.status ?: status;
 	}
