@@ -84,6 +84,8 @@ static const char *const hook_names[] = {
 	"auto", [SIGFD_PAIR] = "pair", [SIGFD_SYSCALL] = "syscall", [SIGFD_BOTH] = "both"
 };
 
+enum { KEY_CHECK = 1 }; /* for --check, in the place of an option's letter: it has none */
+
 /* What the user asked for; read_options() fills it. */
 static struct {
 	struct sigfd_settings kernel; /* what the kernel half needs to know of it */
@@ -437,7 +439,7 @@ static void account(void)
 		sprintf(skipped, "; %lu entries skipped by the kernel", n);
 	if (c.unread)
 		sprintf(unread, "; %llu left out, since their mask could not be read", c.unread);
-	if (opt.given['q'] && fired)
+	if (opt.given['q'] && fired && !lost)
 		return;
 	complain("%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
 		 "missed %lu%s)%s%s%s",
@@ -1264,7 +1266,7 @@ static void survey(unsigned hooks)
 	/*
 	 * CAP_BPF to load programs, CAP_PERFMON to let them read the kernel's memory: both since
 	 * v5.8, and both in CAP_SYS_ADMIN. In a user namespace even root's reach no BPF. Debian's
-	 * kernels (6.1) know a level 3, at which CAP_PERFMON is not enough.
+	 * kernels know a level 3, at which CAP_PERFMON is not enough.
 	 */
 	text = text_of("/proc/sys/kernel/perf_event_paranoid");
 	may = initial && (caps & sys_admin || ((caps & bpf) == bpf && atoi(text) < 3));
@@ -1277,7 +1279,8 @@ static void survey(unsigned hooks)
 
 	/* Task storage for tracing programs came with 5.13. */
 	text = text_of("/proc/sys/kernel/osrelease");
-	need("kernel", SIGFD_BOTH, strverscmp(text, "5.13") >= 0, text, "too old; use Linux 5.13");
+	need("kernel", SIGFD_BOTH, strverscmp(text, "5.13") >= 0, text,
+	     "too old; use 5.13 or later");
 	/* The running kernel's types: without them libbpf could not find a field (CO-RE). */
 	need("BTF", SIGFD_BOTH, !access("/sys/kernel/btf/vmlinux", R_OK), "/sys/kernel/btf/vmlinux",
 	     "no /sys/kernel/btf/vmlinux; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
@@ -1327,7 +1330,7 @@ static bool choose_hooks(void)
 
 		opt.hooks = SIGFD_SYSCALL;
 		survey(opt.hooks);
-		if (!*host.missing)
+		if (!*host.missing && !opt.given[KEY_CHECK])
 			complain("hook syscall: %.*s", (int)strcspn(why, ";"), why);
 	}
 	return !*host.missing;
@@ -1494,10 +1497,8 @@ static int list(void)
 
 /*
  * argp(3) reads the command line by this table, and prints it for --help. What is given is kept by
- * its letter, in opt.given; read_options() makes of it what the rest of the program uses. --check
- * has no letter, and this number instead.
+ * its letter, in opt.given; read_options() makes of it what the rest of the program uses.
  */
-enum { KEY_CHECK = 1 };
 
 static const struct argp_option options[] = {
 	{ 0, 0, 0, 0, "Which calls (all of these must hold):", 1 },
