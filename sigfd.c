@@ -1401,8 +1401,8 @@ static int signal_number(const char *name)
 	if (!strncasecmp(name, "SIG", 3))
 		name += 3;
 	if (!strncasecmp(name, "RTMAX", 5)) {
-		n = SIGRTMAX + strtol(name + 5, &end, 10);
-		return *end || n < SIGRTMIN || n > SIGRTMAX ? 0 : n;
+		n = strtol(name + 5, &end, 10);
+		return *end || n > 0 || n < SIGRTMIN - SIGRTMAX ? 0 : SIGRTMAX + n;
 	}
 	for (int sig = 1; sig <= 64; sig++)
 		if (!strcasecmp(name, signal_name(sig)))
