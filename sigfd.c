@@ -620,7 +620,8 @@ static const char *printable(const char *s, bool json)
 	for (; *s; s += n) {
 		c = (unsigned char)*s;
 		n = json && c > '~' ? mbrtoc16(&c, s, strlen(s), &state) : 1;
-		if (n > MB_LEN_MAX) { /* (size_t)-1 or -2: no character */
+		/* (size_t)-1 or -2: no character; from above U+10FFFF glibc makes half a pair. */
+		if (n > MB_LEN_MAX || c >> 10 == 0xdc00 >> 10) {
 			memset(&state, 0, sizeof(state));
 			c = 0xfffd;
 			n = 1;
