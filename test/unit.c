@@ -257,7 +257,7 @@ static void test_meaning(void)
 	says(e, false, "CLOEXEC|NONBLOCK  HUP\n", "!");
 	says(e, true, "\"reached\":true,", NULL);
 
-	/* Not seen in do_signalfd4: only where the wrapper refused is it sure that it was not there. */
+	/* Not seen in do_signalfd4: that it was not there is sure only if the wrapper refused. */
 	e.seen = SIGFD_SYSCALL;
 	says(e, true, "\"reached\":null,", NULL);
 	e.ret = -EINVAL;
