@@ -199,6 +199,7 @@ lint() {
 	try "no line over 100 columns in the sources" check_width "${c[@]}"
 	try "every tracer in the chart has a row on its page" check_chart
 	include "citations" test/citations.sh
+	include "walkthrough" test/walkthrough.sh --lint
 }
 
 # An anchor is placed where a comment begins with it, or a section's title does.
@@ -417,6 +418,7 @@ random_json() {
 test_units() {
 	include unit build/unit
 	include messages test/messages.sh
+	include "recipe" test/walkthrough.sh --places
 	try "20,000 events of random bytes are valid JSON" random_json
 }
 
@@ -489,7 +491,8 @@ live_in_vm() {
 	if [[ $1 == arm64 ]]; then
 		# Its packages are unpacked, not configured: there is gcc, but no cc.
 		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "export CC=gcc
-			{ make clean && make all programs && docs/proofs/hooks.sh --build; } >&2
+			{ make clean && make all programs && docs/proofs/hooks.sh --build &&
+			test/walkthrough.sh --build; } >&2
 			set -- '$hooks'; $live_and_proofs"
 	else
 		"${vm[@]}" -- sh -c "$live_and_proofs" sh "$hooks"
@@ -527,6 +530,7 @@ main() {
 	[[ $mode != lint ]] || { lint; close_tap; exit; }
 
 	try "the wrong tracers build" docs/proofs/hooks.sh --build
+	try "what the walkthrough patches builds" test/walkthrough.sh --build
 	# These take longest, so they run beside all the rest.
 	local machine machines=(default "${kernels[@]}")
 	[[ $arm64 == no ]] || machines+=(arm64)

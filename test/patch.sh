@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 #
-# patch.sh: builds sigfd with a patch applied; to be sourced, behind tap.sh. The patches of docs
-# have as little context as will do, so that a change of a comment does not break them.
+# patch.sh: applies the patches of docs to a copy of sigfd; to be sourced. They have as little context
+# as will do, so that a change of a comment does not break them.
 
 # patched PATCH TREE: a copy of the sources with the patch applied; and of the kernel's types that
 # the tree's own build took, which cost seconds.
@@ -18,18 +18,23 @@ patched() {
 # have_one_place PATCH TREE: each hunk's old text is in its file exactly once. Else, with so little
 # context, it might go to a wrong place unnoticed.
 have_one_place() {
-	perl -0777 -e '
-		my ($patch, $tree) = @ARGV;
-		open my $in, "<", $patch or die "$patch: $!\n";
-		for (split /^(?=--- a\/)/m, <$in>) {
-			my ($name) = m{^--- a/(\S+)} or next;
-			open my $file, "<", "$tree/$name" or die "$name: $!\n";
-			my $text = "\n" . <$file>;
-			my (undef, @hunks) = split /^@@.*\n/m;
-			for (@hunks) {
-				my $old = join "", map { substr $_, 1 } grep { /^[ -]/ } /.*\n/g;
-				my $places = () = $text =~ /(?<=\n)\Q$old\E/g;
-				$places == 1 or die "$patch: in $places places of $name:\n$old";
-			}
-		}' "$1" "$2"
+	local line file='' old='' found=0
+	while IFS= read -r line; do
+		case $line in
+		'--- a/'* | @@*)
+			[[ -z $old ]] || is_once "$file" "$old" || return
+			old='' found=1
+			[[ $line == @@* ]] || file=$2/${line#--- a/}
+			;;
+		[' -']*) [[ -z $file ]] || old+=${line:1}$'\n' ;;
+		esac
+	done < <(cat "$1" && echo '@@')
+	((found)) && [[ -n $file ]]
+}
+
+is_once() {
+	local text rest
+	text=$'\n'$(<"$1")$'\n'
+	rest=${text//$'\n'"$2"/$'\n'}
+	((${#text} - ${#rest} == ${#2})) || { echo "not once in $1:"$'\n'"$2" && return 1; }
 }
