@@ -202,6 +202,7 @@ lint() {
 	try "no line over 100 columns in the sources" check_width "${c[@]}"
 	try "every tracer in the chart has a row on its page" check_chart
 	include "citations" test/citations.sh
+	include "walkthrough" test/walkthrough.sh --lint
 }
 
 # Lines of code and comment lines of a C file. A line is code if anything but a comment or blank is
@@ -495,6 +496,7 @@ random_json() {
 test_units() {
 	include unit build/unit
 	include messages test/messages.sh
+	include "recipe" test/walkthrough.sh --places
 	try "20,000 events of random bytes are valid JSON" random_json
 }
 
@@ -573,7 +575,7 @@ live_in_vm() {
 		# Its packages are unpacked, not configured: there is gcc, but no cc.
 		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "export CC=gcc
 			{ make clean && make all programs && docs/proofs/hooks.sh --build &&
-				test/live.sh --build; } >&2
+				test/live.sh --build && test/walkthrough.sh --build; } >&2
 			set -- '$hooks'; $live_and_proofs"
 	else
 		"${vm[@]}" -- sh -c "$live_and_proofs" sh "$hooks"
@@ -612,6 +614,7 @@ main() {
 
 	try "the wrong tracers build" docs/proofs/hooks.sh --build
 	try "a tracer that lacks memory builds" test/live.sh --build
+	try "what the walkthrough patches builds" test/walkthrough.sh --build
 	# These take longest, so they run beside all the rest.
 	local machine machines=(default "${kernels[@]}")
 	[[ $arm64 == no ]] || machines+=(arm64)
