@@ -9,6 +9,7 @@ set -euo pipefail
 shopt -s inherit_errexit
 
 PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C # apt's words are read here
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 tree=${here%/*}
 cache=${SIGFD_CACHE:-$tree/.cache}
@@ -118,22 +119,30 @@ private_apt() {
 		-o Acquire::Languages=none -o Acquire::GzipIndexes=true -o Acquire::Retries=3 "$@"
 }
 
-# The mirror is whichever this machine's own apt already uses.
-mirror() {
-	local mirrors
+# Where this machine's own apt has this Debian from, with its -updates and -security: "URI SUITE" a
+# line. Of others with the same codename there may be some too, whose keys are not Debian's.
+sources() {
 	# shellcheck disable=SC2016 # for apt to expand
-	mirrors=$(apt-get indextargets --format '$(REPO_URI)' \
-		'Created-By: Packages' "Codename: $codename")
-	[[ -n $mirrors ]] || die 125 "apt on this machine has no source for $codename"
-	echo "${mirrors%%$'\n'*}"
+	apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' \
+		'Origin: Debian' | awk -v name="$codename" \
+		'!seen[$0]++ && ($2 == name || $2 == name "-updates" || $2 == name "-security")'
+}
+
+# The mirror of any other suite is whichever this machine's own has.
+sources_of() {
+	local own mirror
+	own=$(sources)
+	mirror=$(sed -n "s/ $codename\$//p" <<<"$own" | head -n 1)
+	[[ -n $mirror ]] || die 125 "apt on this machine has no source for $codename"
+	if [[ $1 == "$codename" ]]; then echo "$own"; else echo "$mirror $1"; fi
 }
 
 update_suite() {
-	local suite=$1 state=$cache/apt/$1-$arch uri
-	uri=$(mirror)
+	local suite=$1 state=$cache/apt/$1-$arch found
+	found=$(sources_of "$suite")
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" \
-		>"$state/sources.list"
+	sed 's|.*|deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] & main|' \
+		<<<"$found" >"$state/sources.list"
 	private_apt "$suite" apt-get update >&2 || die 125 "apt could not read the index of $suite"
 }
 
