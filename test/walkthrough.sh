@@ -93,9 +93,10 @@ missing_fields() {
 }
 
 fields_are_filled_and_shown() {
-	missing_fields . >missing
-	cat missing
-	[[ ! -s missing ]]
+	local said
+	said=$(missing_fields .)
+	echo "$said"
+	[[ -z $said ]]
 }
 
 in_root() {
