@@ -329,8 +329,8 @@ static struct sigfd_event *in_flight(struct task_struct *task)
  * [B4] do_signalfd4 has returned. A kretprobe puts an address of its own in the place of the return
  * address as the function begins, and so gets control when it ends; the result is in a register,
  * and the arguments are gone, which is why [B1] has to keep them. The places to keep the true
- * addresses in are limited: where too many calls are in the function at once, a return is missed.
- * [B3] finds out at the thread's next call.
+ * addresses in are limited: where too many calls are in the function at once, a return is missed,
+ * which the thread's next call tells: [B3].
  *
  * The value is an int: only the low half of the register means anything, and -EBADF read as a long
  * would be 4294967287.
