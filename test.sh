@@ -342,7 +342,7 @@ check_options() {
 check_keys() {
 	local key bad=0
 	build/unit json 1 | jq -r 'keys[]' >"$work/keys"
-	[[ $(wc -l <"$work/keys") == 31 ]] || { echo "keys: $(wc -l <"$work/keys")" && return 1; }
+	[[ -s $work/keys ]] || return # how many, random_json() counts
 	manual | sed -n '/^JSON/,/^[A-Z]* *STATUS/p' | grep -E '^ {7}[a-z_, ]+' |
 		cut -c8-44 | tr -s ', ' '\n' >"$work/headed"
 	while read -r key; do
