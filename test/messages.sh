@@ -33,12 +33,11 @@ my @faults;
 
 # What the extraction finds and the page has not, and why.
 my %no_message = (
-	'<>' => "the text of a check, which is found at its MISSING; a release; a file's content",
-	'<>: <>' => 'the name of a check and its text: likewise',
-	# FOUND says what is there.
-	map { $_ => 'nothing is wrong' } 'CAP_SYS_ADMIN', 'CAP_BPF and CAP_PERFMON',
-		'/sys/kernel/btf/vmlinux', 'BPF_MAP_TYPE_RINGBUF', 'not built in', 'built in',
-		'yes', 'do_signalfd4', 'mounted', 'syscalls/sys_enter_signalfd4'
+	'<>' => "what is missing, which is found at its need(); a release; a file's content",
+	# What need() is told for where nothing is wrong.
+	map { $_ => 'nothing is wrong' } 'CAP_SYS_ADMIN', 'CAP_BPF and CAP_PERFMON', 'mounted',
+		'/sys/kernel/btf/vmlinux', 'built in', 'yes', 'do_signalfd4',
+		'syscalls/sys_enter_signalfd4'
 );
 
 sub slurp {
@@ -83,72 +82,88 @@ sub literal {    # "a" "b" as ab; undefined for what is no string literal
 	return $joined;
 }
 
-# What an expression may be: literals, of which a ? b : c has several, or <>. A buffer that begins
-# empty may hold that, or what snprintf puts there.
+# What an expression may be, where the text before it is $before: literals, of which a ? b : c has
+# several, or <>. A variable may be what was put into it last: by sprintf() or snprintf() (and empty,
+# if it begins so), or literals, one for each assignment.
 sub values_of {
-	my ($text, $source) = @_;
-	my @pairs = cut($text, qr/[?:]/);
-	my @branches = map { $_->[0] } grep { $_->[1] ne '?' } @pairs;
+	my ($text, $before) = @_;
+	$text =~ s/[^?:]+\?:\s*""/x/g;    # x ?: "" is x, or nothing
 	my %seen;
-	my ($name) = $text =~ /^\s*([a-z]\w*)\s*$/;
-	if (defined $name and $source =~ /\b$name\[\d+\] = ""/) {
-		my @formats = $source =~ /snprintf\($name, sizeof\($name\), ($string)/g;
-		return '', map { (my $format = literal($_)) =~ s/%[a-z]+/<>/g; $format } @formats
-			if @formats;
-	}
-	return grep { !$seen{$_}++ } map { literal($_) // '<>' } @branches;
+	return grep { !$seen{$_}++ } map {
+		my ($name) = /^\s*([a-z]\w*)\s*$/;
+		literal($_) // (defined $name ? put_into($name, $before) : '<>')
+	} map { $_->[0] } grep { $_->[1] ne '?' } cut($text, qr/[?:]/);
 }
 
-# A format with its arguments filled in, in every way there is.
+sub put_into {
+	my ($name, $before) = @_;
+	my ($body) = $before =~ /.*^\{\n(.*)/ms;    # of the function, so far
+	my @literals = map { literal($_) } ($body // '') =~ /\b$name(?:\[\d+\])? = ($string)/g;
+	my @printed;
+	while (($body // '') =~ /\bsn?printf\s*($parens)/g) {
+		my ($start, $buffer, @rest) = ($-[0], map { $_->[0] } cut(substr($1, 1, -1), qr/,/));
+		next unless $buffer =~ /^\s*$name\s*$/;
+		shift @rest if $rest[0] =~ /sizeof/;
+		@printed = filled(literal(shift @rest) // '%s', \@rest, $before);
+	}
+	my @values = (@literals, @printed);
+	return @values ? @values : '<>';
+}
+
+# A format with its arguments filled in, in every way there is. %m takes none: it is an error's text.
 sub filled {
-	my ($format, $arguments, $source) = @_;
+	my ($format, $arguments, $before) = @_;
 	my $texts = [''];
 	my $number = qr/\*|[0-9]+/;
 	while ($format =~ /\G(?:([^%]+)|%%|%[-+ #0]*($number)?(?:\.($number))?[hlz]*([a-z]))/g) {
 		my $ends = [$1 // '%'];
 		if (defined $4) {
 			shift @$arguments for grep { ($_ // '') eq '*' } $2, $3;
-			$ends = [values_of(shift(@$arguments) // '', $source)];
-			$ends = ['<>'] if defined $3;    # cut short
+			my @values = $4 eq 'm' ? '<>' : values_of(shift(@$arguments) // '', $before);
+			$ends = defined $3 ? ['<>'] : \@values;    # <> if it is cut short
 		}
 		$texts = product($texts, $ends);
 	}
 	return @$texts;
 }
 
+# Every error is said by complain(), alone or in DIE(); must() says one of a step with libbpf, for
+# which the page has one entry for each mend, and the names of the steps below. need() has a text for
+# what is there, which only --check prints, and one for what is missing: in a run that has its name
+# before it, unless no hook needs it.
 sub messages_of_c {
 	my ($file) = @_;
-	my $c = slurp($file);
-	my (%name, @found);
+	my ($c, $page) = (slurp($file), slurp('docs/troubleshooting.md'));
+	my @found;
 	$c =~ s{($string|$char)|/\*.*?\*/|//[^\n]*}{$1 // ' '}gse;
 	push @found, literal($1) while $c =~ /^#error ($string)/mg;
 	$c =~ s/^#(?:\\\n|.)*//mg;
 
-	# In a run a check's text has its name before it, unless no hook needs that check.
-	while ($c =~ /\{ ($string), (check_\w+), (\w+) \}/g) {
-		$name{$2} = $3 eq '0' ? '' : literal($1) . ': ';
-	}
-	while ($c =~ /\b(complain|REFUSE|MISSING|FOUND)\s*($parens)/g) {
+	while ($c =~ /\b(complain|DIE|need|must)\s*($parens)/g) {
 		my ($function, $before, @arguments) = ($1, substr($c, 0, $-[0]), map { $_->[0] }
 			cut(substr($2, 1, -1), qr/,/));
-		my $format = shift @arguments;
-		next if $format =~ /^const char/;    # the function itself
-		my $prefix = '';
-		if ($function eq 'MISSING') {
-			my ($check) = $before =~ /.*\b(check_\w+)\(char \*said/s;
-			$prefix = $name{$check // ''};
-			push @faults, "$file: a check that is in no table: $format"
-				unless defined $prefix;
-		}
-		for my $text (values_of($format, '')) {
-			push @faults, "$file: no format to be read: $function($format"
-				if $text eq '<>';
-			push @found, ($prefix // '') . $_ for filled($text, [@arguments], $c);
+		next if $arguments[0] =~ /^(?:const char|int err)\b/;    # the function itself
+		shift @arguments if $function eq 'DIE';
+		if ($function eq 'must') {
+			my $step = literal($arguments[1]) // '';
+			push @faults, "$file: a step that the page does not name: $arguments[1]"
+				unless $step and $page =~ /^\s+\| \Q$step\E \|/m;
+		} elsif ($function eq 'need') {
+			my $name = $arguments[1] =~ /^\s*0\s*$/ ? '' : literal($arguments[0]) . ': ';
+			push @found, values_of($arguments[3], $before),
+				map { $name . $_ } values_of($arguments[4], $before);
+		} else {
+			my $format = shift @arguments;
+			for my $text (values_of($format, '')) {
+				push @faults, "$file: no format to be read: $function($format"
+					if $text eq '<>';
+				push @found, filled($text, [@arguments], $before);
+			}
 		}
 	}
 	# Nothing else may print an error.
 	my $printers = qr/(?:perror|v?dprintf|warnx?|errx?|error|argp_[efu]\w+)\s*\(/;
-	$c =~ s/^static [^\n]*\b(?:complain|print_libbpf)\([^\n]*\n\{.*?^\}//msg;
+	$c =~ s/^static [^\n]*\bcomplain\([^\n]*\n\{.*?^\}//msg;
 	push @faults, "$file: an error is printed by other means than complain(): $1"
 		while $c =~ /\b(stderr\b|$printers|write\(STDERR_FILENO)/g;
 	return @found;

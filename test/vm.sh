@@ -13,8 +13,9 @@ export LC_ALL=C # apt's words are read here
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 tree=${here%/*}
 cache=${SIGFD_CACHE:-$tree/.cache}
+# shellcheck source=test/apt.sh
+source "$here/apt.sh"
 suites=(bullseye bookworm trixie trixie-backports sid)
-codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 
 series=default arch=amd64 memory=1024 cpus=2 timeout='' append='' console=''
 fetch_only=no shares=() command=()
@@ -119,30 +120,23 @@ private_apt() {
 		-o Acquire::Languages=none -o Acquire::GzipIndexes=true -o Acquire::Retries=3 "$@"
 }
 
-# Where this machine's own apt has this Debian from, with its -updates and -security: "URI SUITE" a
-# line. Of others with the same codename there may be some too, whose keys are not Debian's.
-sources() {
-	# shellcheck disable=SC2016 # for apt to expand
-	apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' \
-		'Origin: Debian' | awk -v name="$codename" \
-		'!seen[$0]++ && ($2 == name || $2 == name "-updates" || $2 == name "-security")'
-}
-
 # The mirror of any other suite is whichever this machine's own has.
 sources_of() {
 	local own mirror
-	own=$(sources)
+	own=$(apt_sources)
 	mirror=$(sed -n "s/ $codename\$//p" <<<"$own" | head -n 1)
-	[[ -n $mirror ]] || die 125 "apt on this machine has no source for $codename"
+	[[ -n $mirror ]] || die 125 "apt on this machine has no index of Debian $codename;" \
+		"name a mirror in /etc/apt/sources.list, and run: apt-get update"
 	if [[ $1 == "$codename" ]]; then echo "$own"; else echo "$mirror $1"; fi
 }
 
 update_suite() {
-	local suite=$1 state=$cache/apt/$1-$arch found
+	local suite=$1 state=$cache/apt/$1-$arch found source
 	found=$(sources_of "$suite")
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
-	sed 's|.*|deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] & main|' \
-		<<<"$found" >"$state/sources.list"
+	while read -r source; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $source main"
+	done <<<"$found" >"$state/sources.list"
 	private_apt "$suite" apt-get update >&2 || die 125 "apt could not read the index of $suite"
 }
 
@@ -267,7 +261,12 @@ fetch_root() {
 	mv "$new" "$root"
 }
 
-# Several of these scripts may run at once: the first fetches, the others wait.
+is_fetched() {
+	[[ -e $kernel/order && -d $root ]]
+}
+
+# Several of these scripts may run at once: the first fetches, the others wait. A cache that has all
+# may be another user's.
 fetch() {
 	local package
 	name=$series
@@ -283,7 +282,9 @@ fetch() {
 		root=$cache/root/$arch-$(sha256sum <<<"$codename ${guest_packages[*]}" | head -c 12)
 		guest_busybox=$root/bin/busybox
 	fi
-	mkdir -p "$cache"
+	! is_fetched || return 0
+	mkdir -p "$cache" 2>/dev/null && [[ -w $cache ]] ||
+		die 125 "$cache can't be written to; name a folder: export SIGFD_CACHE=FOLDER"
 	(
 		flock 9
 		[[ -e $kernel/order ]] || (fetch_kernel)
