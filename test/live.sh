@@ -769,8 +769,8 @@ switch=/sys/kernel/debug/kprobes/enabled
 
 switch_off() {
 	findmnt /sys/kernel/debug >/dev/null || mount -t debugfs debugfs /sys/kernel/debug
+	echo 0 >"$1" || skip "this kernel does not let $1 be switched off"
 	switched_off=$1
-	echo 0 >"$1"
 }
 
 kprobes_off() {
