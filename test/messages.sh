@@ -14,6 +14,7 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 source test/tap.sh || exit
 PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C # other programs' words are compared
 
 # ---- What is in the sources, and what on the page ------------------------------------------------
 
@@ -370,7 +371,7 @@ preprocesses_for() {
 
 # shellcheck disable=SC2317,SC2329 # called by says
 compiles() {
-	printf '%s\n' "$1" | LC_ALL=C "${@:2}" -fsyntax-only -x c -
+	printf '%s\n' "$1" | "${@:2}" -fsyntax-only -x c -
 }
 
 test_building() {
