@@ -17,6 +17,9 @@
  * and refuses one that might read where it should not, or not end. What a program can't do, such as
  * to copy from user memory, it asks of the kernel by helpers, the functions named bpf_*.
  *
+ * To add a field to what is shown, or to trace another call: docs/walkthrough.md has both as
+ * recipes that the tests run. To see programs and maps live, it says what to type.
+ *
  * No hook sees a whole call: one sees the arguments, another the result. What must hold:
  *
  *  - A thread has one entry, since it is in one system call at a time. The first hook of a call
@@ -38,7 +41,7 @@
 #include <bpf/bpf_tracing.h>
 #include "sigfd.h"
 
-/* BTF knows types, not macros. These two are the same on both architectures. */
+/* BTF knows types, not macros. These two are the same on x86-64 and arm64. */
 #define SIGCHLD 17
 #define SIG_IGN ((void *)1)
 
@@ -69,8 +72,12 @@ struct sigfd_counters counters;        /* the account; the kernel half writes it
 
 /*
  * Maps of the other kinds are declared as structs that no code ever reads: their fields' types tell
- * libbpf what to make. This one is the queue to the user half. A hook copies an event in, in the
- * order of the calls; the reader has the same memory mapped. Its size the user half sets.
+ * libbpf what to make, since a program itself can make none.
+ *
+ * This one is the queue to the user half: one for all processors, so that events come in the order
+ * in which the calls returned. A hook copies an event in; the reader has the same memory mapped,
+ * and moves a mark behind what it has read. Where there is no room the event is lost, and counted;
+ * the thread that made the call is never held up. Its size, in bytes, the user half sets.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -90,7 +97,11 @@ struct {
 	__type(value, struct sigfd_event);
 } entries SEC(".maps");
 
-/* The folder of --cgroup, as the one element; the user half puts it in. */
+/*
+ * The folder of --cgroup, as the one element; the user half puts it in. A cgroup can't be had by
+ * its path in the kernel, and a descriptor means nothing outside its process: this kind of map
+ * turns the one into the other. Empty without --cgroup, and then no code looks.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
 	__uint(max_entries, 1);
@@ -98,20 +109,23 @@ struct {
 	__type(value, __u32);
 } cgroup SEC(".maps");
 
-/* The hooks come first, as a call meets them. What they call stands behind the pair. */
+/*
+ * The hooks come first, as a call meets them, each with what it calls behind it. All of it is still
+ * one program for each SEC(): clang puts these functions inside, or next to them.
+ */
 static __always_inline bool wanted(struct task_struct *task, int flags);
 static bool holds_signals(__u64 mask, int flags);
 static struct sigfd_event *begin(struct task_struct *task, bool pass, int flags);
 static struct sigfd_event *in_flight(struct task_struct *task);
 static int leave(enum sigfd_seen hook, int ret);
 
-/* ---- The pair ------------------------------------------------------------------------------- */
+/* ---- The pair: around do_signalfd4 ---------------------------------------------------------- */
 
 /*
- * Does this thread's system call come by a 32-bit entry? The kernel keeps such calls from the
- * syscall tracepoints by the same bits (arch_trace_is_compat_syscall), since their numbers are of
- * another table; so the kprobe is their first hook also in `both`. Not seen: the x32 entries, which
- * Debian's kernels refuse unless told otherwise.
+ * For [B1] in `both`: does this thread's system call come by a 32-bit entry? The kernel keeps such
+ * calls from the syscall tracepoints by the same bits (arch_trace_is_compat_syscall), since their
+ * numbers are of another table; so the kprobe is their first hook also in `both`. Not seen: the x32
+ * entries, which Debian's kernels refuse unless told otherwise.
  */
 static bool is_compat_call(struct task_struct *task)
 {
@@ -127,22 +141,27 @@ static bool is_compat_call(struct task_struct *task)
 }
 
 /*
- * [B1] do_signalfd4 begins. A kprobe is a breakpoint that the kernel plants at an instruction, here
- * the function's first. There are no arguments to be had then but the registers, which still hold
- * them as the caller left them. BPF_KPROBE names them; it turns what follows into
+ * [B1] do_signalfd4 begins. SEC() says what kind of program this is and where it belongs: libbpf
+ * takes the kind from what is before the slash, and the place from what is behind it. The kind
+ * decides what the program is given as `ctx`, and which helpers it may call.
+ *
+ * A kprobe is a breakpoint that the kernel plants at an instruction, here the function's first. Its
+ * program is given the processor's registers, nothing else; at this point they still hold the
+ * function's arguments as the caller left them. BPF_KPROBE names these; it turns what follows into
  *
  *	int kernel_enter(struct pt_regs *ctx)
  *	{ return ____kernel_enter(ctx, (int)ctx->di, (sigset_t *)ctx->si, (int)ctx->dx); }
  *
- * on x86, with other registers on arm64: so the build must say for which processor it is.
+ * on x86, with other registers on arm64: so the build must say for which processor it is
+ * (-D__TARGET_ARCH_x86). Nothing checks the types that we give the arguments: a wrong one reads the
+ * wrong bits of the right register.
  *
  * *mask is on the kernel's stack: what is read here is what the kernel uses. It must be read now:
  * the function takes KILL and STOP out and inverts the rest in place (sigdelsetmask, signotset;
  * fs/signalfd.c@v5.13 to v7.3), so at [B4] it would be the complement. It is read by a helper,
  * because to the verifier `mask` is a number from a register, and might point anywhere.
  *
- * Not fentry and fexit, which cost less: they need a kernel that can patch a call into the function
- * for BPF, and those at hand refuse it (arm64 before v6.0; this project's first machine at v6.18).
+ * Not fentry and fexit, which cost less: docs/walkthrough.md says why, and why not six others.
  */
 SEC("kprobe/do_signalfd4")
 int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
@@ -241,15 +260,19 @@ static __always_inline bool wanted(struct task_struct *task, int flags)
 	return !settings.follow || descends_from_sigfd(task);
 }
 
-/* A marked call passes whatever signals are asked for: its mask is a number of sigfd's own. */
+/*
+ * The filter by signals stands apart, since the mask is known only where it has been read. A marked
+ * call passes whatever signals are asked for: its mask is a number of sigfd's own.
+ */
 static bool holds_signals(__u64 mask, int flags)
 {
 	return !settings.signals || mask & settings.signals || flags == SIGFD_MARK_FLAGS;
 }
 
 /*
- * Atomic, since hooks run on all processors at once. Never a marked call: one of another sigfd may
- * begin as our trace opens, and end in it.
+ * Atomic, since hooks run on all processors at once: of two plain additions at the same moment one
+ * would be lost, and the account with it. Never a marked call: one of another sigfd may begin as
+ * our trace opens, and end in it.
  */
 static void count(__u64 *counter, int flags)
 {
@@ -304,9 +327,10 @@ static struct sigfd_event *in_flight(struct task_struct *task)
 
 /*
  * [B4] do_signalfd4 has returned. A kretprobe puts an address of its own in the place of the return
- * address as the function begins, and so gets control when it ends; the result is in a register,
- * and the arguments are gone. The places to keep the true addresses in are limited: where too many
- * calls are in the function at once, a return is missed.
+ * address as the function begins, and so gets control when it ends; the result is in a register
+ * (BPF_KRETPROBE takes ctx->ax on x86), and the arguments are gone, which is why [B1] has to keep
+ * them. The places to keep the true addresses in are limited: where too many calls are in the
+ * function at once, a return is missed, which the thread's next call tells: [B3].
  *
  * The value is an int: only the low half of the register means anything, and -EBADF read as a long
  * would be 4294967287.
@@ -318,9 +342,10 @@ int BPF_KRETPROBE(kernel_return, int ret)
 }
 
 /*
- * Completes the record and puts it in the queue. Whose call it is, which signals the thread blocks
- * (nobody else can have changed that since the call began) and whether the process ignores SIGCHLD
- * can still be asked now; so it is asked only now, and a call that is filtered out never pays.
+ * Completes the record and puts it into the queue. Whose call it is, which signals the thread
+ * blocks (nobody else can have changed that since the call began) and whether the process ignores
+ * SIGCHLD can still be asked now; so it is asked only now, and a call that is filtered out never
+ * pays.
  *
  * To wake the reader for each event would cost more than all the rest of this program. So the
  * reader looks by the clock, and is woken only when the ring buffer has filled up to `wake_at`.
@@ -364,7 +389,10 @@ static void finish(struct task_struct *task, struct sigfd_event *entry, int ret)
 	entry->seen = 0;
 }
 
-/* A hook on the way out. It is the call's last one if it stands where the first one stood. */
+/*
+ * A hook on the way out, of either place. It is the call's last one if it stands where the first
+ * one stood; what it finds in flight is this call's, since [B3] has cleared what was left before.
+ */
 static int leave(enum sigfd_seen hook, int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -378,7 +406,7 @@ static int leave(enum sigfd_seen hook, int ret)
 	return 0;
 }
 
-/* ---- The boundary --------------------------------------------------------------------------- */
+/* ---- The boundary: where the system call is entered and left -------------------------------- */
 
 /*
  * [B6] The boundary, inwards. The kernel has checked nothing yet. *mask is in user memory, where
@@ -418,8 +446,9 @@ static int boundary_enter(int ufd, const void *mask, __u64 sizemask, int flags,
 }
 
 /*
- * A tracepoint is a place that the kernel's authors keep open for tracers, with its arguments in a
- * struct; these two kinds the kernel makes for each system call. Both calls have their own.
+ * A tracepoint is a place that the kernel's authors keep open for tracers, and whose arguments, in
+ * a struct, stay what they are; do_signalfd4 may be renamed, inlined or changed with any version.
+ * The kernel has two tracepoints for each system call, and so for both of ours.
  */
 SEC("tracepoint/syscalls/sys_enter_signalfd")
 int enter_signalfd(struct trace_event_raw_sys_enter *ctx)
@@ -434,7 +463,10 @@ int enter_signalfd4(struct trace_event_raw_sys_enter *ctx)
 			      SIGFD_SIGNALFD4);
 }
 
-/* [B7] The boundary, outwards. Also the end of calls that failed before do_signalfd4. */
+/*
+ * [B7] The boundary, outwards. Also the end of calls that failed before do_signalfd4. The result is
+ * a long here; only an int of it is ever used.
+ */
 SEC("tracepoint/syscalls/sys_exit_signalfd")
 int exit_signalfd(struct trace_event_raw_sys_exit *ctx)
 {

@@ -56,7 +56,12 @@
 /*
  * The skeleton: sigfd.bpf.c once more, as C for this side, written by bpftool. In it are the
  * compiled kernel half as bytes, a struct with a member for each of its programs, maps and
- * variables, and functions to open, load, attach and destroy it.
+ * variables, and functions to open, load, attach and destroy it. So ./sigfd is one file, and a
+ * program or variable that is misspelled here is an error of the compiler, not of a run.
+ *
+ * Below it is libbpf, which turns the bytes into system calls: bpf(2) to make maps and load
+ * programs, perf_event_open(2) to attach them. Its names are bpf_*, as the helpers' are in the
+ * kernel half; only here they are functions of a library.
  */
 #include "sigfd.skel.h"
 
@@ -66,15 +71,20 @@
  */
 enum { EXIT_RUNNING = 1, EXIT_USAGE, EXIT_HOST };
 
-#define VERSION "sigfd 0.1"
-#define TICK_MS 50      /* how long an event may lie in the ring buffer before it is shown */
-#define PATIENCE_MS 500 /* how long a reader is waited for once sigfd is to end */
-#define NSEC 1000000000ULL
+/*
+ * How long an event may lie in the ring buffer before it is shown; how long a reader of the output
+ * is waited for once sigfd is to end.
+ */
+#define TICK_MS 50
+#define PATIENCE_MS 500
+#define NSEC 1000000000ULL /* in a second */
 
 /* The values of --hook, each at the place of its hooks; NULL: not to be had. */
 static const char *const hook_names[] = {
 	"auto", [SIGFD_PAIR] = "pair", [SIGFD_SYSCALL] = "syscall", [SIGFD_BOTH] = "both"
 };
+
+enum { KEY_CHECK = 1 }; /* for --check, in the place of an option's letter: it has none */
 
 /* What the user asked for; read_options() fills it. */
 static struct {
@@ -88,24 +98,31 @@ static struct {
 } opt;
 
 /*
- * How a run stands. Of the events received, `shown` were written, and `unwritten` dropped because
- * nobody reads; `unwanted` came after --max-events. Times are in ns; those of CLOCK_MONOTONIC are
- * 0 for "never".
+ * How a run stands. One run a process, so all of it is global: most functions below have something
+ * to read or to say here.
+ *
+ *  - `received` counts the events that came from the ring buffer, the marked ones aside. Of these
+ *    `unwritten` were dropped because nobody reads, and the others shown; `unwanted` ones came
+ *    after --max-events, and are counted here only.
+ *  - Times are in ns; `deadline` and `hurry` are of CLOCK_MONOTONIC, and 0 for "never": from
+ *    `deadline` on the run is to end, from `hurry` on no reader of the output is waited for.
+ *  - `stop` asks the run to end; it stays set. `closed`: nobody takes the output any more.
  */
 static struct {
 	struct sigfd_bpf *skel;   /* NULL: not loaded */
 	struct ring_buffer *ring; /* libbpf's reader of the map `events` */
-	unsigned long received, shown, unwritten, unwanted;
-	unsigned long skipped;    /* entries that the kernel had skipped before the trace began */
-	__u64 nonce;              /* the mask of our marked calls, which nobody else can guess */
-	__u32 proven;             /* our tgid, as a marked call told; 0: not come back yet */
-	__u64 to_realtime;        /* CLOCK_REALTIME minus the kernel half's clock, now */
-	__u64 deadline, hurry;    /* end then; wait for no reader from then on */
-	pid_t command;            /* 0: none, or it has ended */
-	int status, signal;       /* to end with; the last signal that came, 0: none */
-	int target;               /* /proc/PID/status of --pid or --tid; 0: neither */
-	int output, shared_flags; /* the descriptor for events; its flags, to be given back */
-	bool stop, closed;        /* end the run; nobody takes the output any more */
+	unsigned long received, unwritten, unwanted;
+	unsigned long skipped; /* entries that the kernel had skipped before the trace began */
+	__u64 nonce;           /* the mask of our marked calls, which nobody else can guess */
+	__u32 proven;          /* our tgid, as a marked call told; 0: not come back yet */
+	__u64 to_realtime;     /* CLOCK_REALTIME minus the kernel half's clock, now */
+	__u64 deadline, hurry; /* see above */
+	pid_t command;         /* 0: none, or it has ended */
+	int status, signal;    /* the exit status; the last signal that came, 0: none */
+	int target;            /* the pidfd of --pid or --tid; -1: none */
+	int output;            /* the descriptor for events */
+	int shared_flags;      /* of it, to be given back, where it is not our own; 0: nothing */
+	bool stop, closed;     /* see above */
 } run;
 
 /* The form in which records are put together; HEADING: the columns' names, in place of values. */
@@ -113,20 +130,29 @@ static enum { TEXT, JSON, HEADING } form;
 
 static sigset_t our_signals, signals_outside; /* what we take; the mask that we began with */
 
+/*
+ * Of the parts below, what the tracer calls: this order is the reader's, and C wants to know names
+ * before they are used.
+ */
 static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void put_event(const struct sigfd_event *e);
-static void end_record(void);
 static void flush_records(void);
 static bool stopping(void);
 static void start_command(void);
-static void reap(void);
-static bool target_lives(void);
+static const char *text_of(const char *path);
 
-/* One line that says what, why and how to mend it; then the end, with that exit status. */
+/*
+ * One line that says what, why and how to mend it; then the end, with that exit status. There is
+ * nothing to tidy up on the way: what the kernel holds for a process goes with it.
+ */
 #define DIE(status, ...) (complain(__VA_ARGS__), exit(status))
 
 /* ---- The tracer ------------------------------------------------------------------------------ */
 
+/*
+ * In ns. CLOCK_REALTIME counts from 1970, and may be set; CLOCK_MONOTONIC counts from the kernel's
+ * start, never goes back, and is the clock that the kernel half reads.
+ */
 static __u64 now(clockid_t clock)
 {
 	struct timespec t;
@@ -135,10 +161,13 @@ static __u64 now(clockid_t clock)
 	return t.tv_sec * NSEC + t.tv_nsec;
 }
 
-/* One step with libbpf, whose functions answer 0 or -errno. What fails here fails for this host. */
+/*
+ * One step with libbpf, whose functions answer 0 or -errno. What fails here fails for want of a
+ * right or of memory, or because the kernel can't do it: the exit status is that of the host.
+ */
 static void must(int err, const char *what)
 {
-	const char *mend = "`sigfd --check` and -v may tell why";
+	const char *mend = "`sigfd --check`, -v and ulimit -n may tell why";
 
 	if (err == -EPERM || err == -EACCES)
 		mend = "run as root, outside any container";
@@ -149,22 +178,29 @@ static void must(int err, const char *what)
 		DIE(EXIT_HOST, "can't %s: %m; %s", what, mend);
 }
 
-/* The folder of --cgroup, as the one element of the map that the helper looks into. */
+/*
+ * The folder of --cgroup, as the one element of the map that the kernel half's helper looks into.
+ * What is put into a map by this system call is there for every hook that runs from now on. The
+ * value is a descriptor; the kernel takes from it what it stands for.
+ */
 static void set_cgroup(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__u32 key = 0;
 
 	if (fd < 0 || bpf_map_update_elem(bpf_map__fd(run.skel->maps.cgroup), &key, &fd, BPF_ANY))
-		DIE(EXIT_USAGE, "--cgroup: '%.99s': %s; name a folder of cgroup v2", path,
-		    errno == EBADF ? "not in cgroup v2" : strerror(errno));
-	close(fd);
+		DIE(EXIT_USAGE, "--cgroup: '%.99s': %m; name a folder of cgroup v2", path);
 }
 
 /*
- * [L1] Load. Between open and load the kernel half can still be shaped: here it gets its settings,
- * the size of its ring buffer, and only those of its programs that this run uses. Loading then
- * makes the maps, puts the kernel's own field offsets in (CO-RE), and asks the verifier.
+ * [L1] Load. Opening only reads the skeleton's bytes. Between open and load the kernel half can
+ * still be shaped: here it gets its settings, the size of its ring buffer, and only those of its
+ * programs that this run uses; to load one whose place is not there would fail. Loading then makes
+ * the maps, puts the kernel's own field offsets in (CO-RE), and hands each program to the verifier.
+ *
+ * `skel->rodata` and, later, `skel->bss` are the kernel half's constants and variables under their
+ * names. Before loading they are libbpf's copy of the maps' first contents; after it, `bss` is the
+ * kernel's own memory, and `rodata` can be written no more: the verifier has taken it for constant.
  *
  * Architectures younger than signalfd4 (arm64, riscv) have no system call signalfd.
  */
@@ -181,6 +217,7 @@ static void load(void)
 		must(-errno, "mount tracefs on /sys/kernel/tracing");
 	while (size < opt.buffer_kib * 1024) /* the kernel wants a power of two, and whole pages */
 		size *= 2;
+	/* Woken at a quarter: the reader has the time of three more to get there. */
 	opt.kernel.hooks = opt.hooks;
 	opt.kernel.wake_at = size / 4;
 	skel->rodata->settings = opt.kernel;
@@ -194,6 +231,7 @@ static void load(void)
 #endif
 	bpf_program__set_autoload(skel->progs.enter_signalfd, boundary);
 	bpf_program__set_autoload(skel->progs.exit_signalfd, boundary);
+	/* What the verifier refuses, it explains in its log, which libbpf prints with -v. */
 	must(sigfd_bpf__load(skel), "load the BPF programs");
 	run.skel = skel;
 	if (opt.given['c'])
@@ -206,6 +244,9 @@ static int on_event(void *context, void *data, size_t size);
  * [L2] Attach: each program loaded goes to the place that its SEC() names, and runs from now on.
  * What holds it there is a link, which libbpf keeps as a descriptor; when that is closed, if only
  * because sigfd was killed, the kernel takes the program away. No probe can be left behind.
+ *
+ * The ring buffer's reader is made here too: libbpf maps the buffer into this process, so that
+ * events are read without a system call. on_event() is what it calls with each.
  */
 static void attach(void)
 {
@@ -216,15 +257,17 @@ static void attach(void)
 
 /*
  * [L3] Prove: one signalfd call of our own must come back through every hook. Attaching proves
- * nothing: with kprobes switched off globally it succeeds, and no probe ever fires. The call bears
- * a mark, and its mask is a random number (the kernel gives one to each process), so nobody else's
- * can pass for it. A few tries, since a
- * kretprobe may miss a return under load.
+ * nothing: with kprobes switched off globally it succeeds, and no probe ever fires; a tracer that
+ * trusted it would show nothing, and say that nothing was lost. The call bears a mark, and its mask
+ * is a random number (the kernel gives one to each process), so nobody else's can pass for it. A
+ * few tries, since a kretprobe may miss a return under load.
  *
- * `run.skel->bss` is where the kernel half's variables are mapped into this process: the
- * assignment is seen by the next call, on whatever processor.
+ * `run.skel->bss->phase = ...` astonishes who knows C: nobody in this program reads it. But the
+ * memory is the kernel half's, mapped into this process; the next signalfd call on the machine, on
+ * whatever processor, finds the new value.
  *
- * The event also says what no system call does: our number in the initial PID namespace.
+ * The event also says what no system call does: our number in the initial PID namespace. A
+ * container numbers anew; the kernel half compares with the kernel's own numbers.
  */
 static bool prove(void)
 {
@@ -232,8 +275,7 @@ static bool prove(void)
 	memcpy(&run.nonce, (void *)getauxval(AT_RANDOM), sizeof(run.nonce));
 	run.skel->bss->phase = SIGFD_PROOF;
 	for (int tries = 0; tries < 10 && !run.proven; tries++) {
-		if (tries)
-			usleep(100000);
+		usleep(tries * 20000);
 		syscall(SYS_signalfd4, -1, &run.nonce, sizeof(run.nonce), SIGFD_MARK_FLAGS);
 		while (ring_buffer__consume(run.ring) < 0)
 			;
@@ -243,9 +285,11 @@ static bool prove(void)
 }
 
 /*
- * [L4] Receive. libbpf calls this for each event in the ring buffer, in order. A negative result
- * ends ring_buffer__consume() after this event: every so many, so that receive() has its turn also
- * while calls come faster than they are printed.
+ * [L4] Receive. libbpf calls this for each event in the ring buffer, in order; `data` is the record
+ * in the buffer itself, which both halves have mapped, so nothing has been copied yet. It is the
+ * kernel half's again when this returns: what is wanted of it is put into text now. A negative
+ * result ends ring_buffer__consume() after this event: every so many, so that receive() has its
+ * turn also while calls come faster than they are printed.
  */
 static int on_event(void *context, void *data, size_t size)
 {
@@ -253,6 +297,7 @@ static int on_event(void *context, void *data, size_t size)
 
 	(void)context;
 	(void)size;
+	/* A proof, ours or another sigfd's. Ours counts if it has passed all the hooks. */
 	if (e->flags == SIGFD_MARK_FLAGS) {
 		__u64 mask = e->seen & SIGFD_KPROBE ? e->mask : e->user_mask;
 
@@ -260,19 +305,22 @@ static int on_event(void *context, void *data, size_t size)
 			run.proven = e->tgid;
 		return 0;
 	}
+	/* Between the last event wanted and the end of the trace, some more may come. */
 	if (opt.max_events && run.received == opt.max_events) {
 		run.unwanted++;
 		return 0;
 	}
 	run.received++;
 	put_event(e);
-	end_record();
-	if (run.received == opt.max_events)
-		run.stop = true;
+	run.stop |= run.received == opt.max_events;
 	return run.received % 1024 && !run.stop ? 0 : -EAGAIN;
 }
 
-/* While running, at most once a second, and only when there are more than before. */
+/*
+ * While running, at most once a second, and only when there are more than before. The counters are
+ * read from memory that both halves have mapped, while the kernel half counts on: each for itself
+ * is right, and they are close enough to each other for this word. The exact sum comes at the end.
+ */
 static void say_losses(void)
 {
 	static __u64 said_at, said;
@@ -292,43 +340,49 @@ static void say_losses(void)
 }
 
 /*
- * The kernel half wakes the poll only when the ring buffer is filling; else the tick does.
+ * The run itself, in turns: sleep, take what the ring buffer holds, write it out, look who has
+ * ended (stopping() does). The kernel half wakes the poll only when the ring buffer is filling;
+ * else the tick does.
  *
  * An event's time is of the kernel half's clock, which a user can't read a date from. The
  * difference to the date is taken anew at each tick: the one may be set, and the other stops in
  * suspend. We may lose the processor between two readings, and then try again.
  *
- * That the reader of a pipe has left is asked for, or `sigfd | head -1` would end only with the
- * next event.
+ * The poll also hears that the reader of a pipe has left, or `sigfd | head -1` would end only with
+ * the next event; and that the process of --pid has ended.
  */
 static void receive(void)
 {
-	struct pollfd ring = { .fd = ring_buffer__epoll_fd(run.ring), .events = POLLIN };
-	struct pollfd reader = { .fd = run.output };
+	/* What ends the sleep: events, the output's reader that has left, the target's end. */
+	struct pollfd fds[] = { { .fd = ring_buffer__epoll_fd(run.ring), .events = POLLIN },
+				{ .fd = run.output },
+				{ .fd = run.target, .events = POLLIN } };
+	long long s = 0, ns = 0; /* by which our CLOCK_MONOTONIC is ahead: in a time namespace */
 	int unfinished = 0;
 	__u64 before;
 
+	sscanf(text_of("/proc/self/timens_offsets"), "monotonic %lld %lld", &s, &ns);
 	while (!stopping()) {
-		if (!unfinished)
-			poll(&ring, 1, TICK_MS);
+		poll(fds, 3, unfinished ? 0 : TICK_MS);
 		do {
 			before = now(CLOCK_MONOTONIC);
-			run.to_realtime = now(CLOCK_REALTIME) - before;
+			run.to_realtime = now(CLOCK_REALTIME) - before + s * NSEC + ns;
 		} while (now(CLOCK_MONOTONIC) - before > 100000);
 		unfinished = ring_buffer__consume(run.ring) < 0;
 		flush_records();
-		poll(&reader, 1, 0);
-		if (reader.revents & (POLLERR | POLLHUP) || !target_lives())
+		/* kill() with 0 sends nothing, and says whether there is such a thread. */
+		if (fds[1].revents & (POLLERR | POLLHUP) || fds[2].revents ||
+		    (opt.kernel.tid && kill(opt.kernel.tid, 0) && errno == ESRCH))
 			run.stop = true; /* nothing more can be shown, or come */
-		if (opt.command)
-			reap();
 		say_losses();
 	}
 }
 
 /*
- * How often the kernel has skipped the first hook of a call, before any filter (struct
- * bpf_prog_info, since v5.12; 0 on kernels that don't count it). [B8] tells when it does.
+ * How often the kernel has skipped the first hook of a call, before any filter. It keeps this
+ * number with each program, as `bpftool prog show` has it too (struct bpf_prog_info, since v5.12; 0
+ * on kernels that don't count it). [B8] tells when it skips. Nobody can say whether these calls
+ * would have passed the filters, so they are no part of the sum, and are said beside it.
  */
 static unsigned long read_skipped(void)
 {
@@ -336,8 +390,7 @@ static unsigned long read_skipped(void)
 	unsigned long skipped = 0;
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program(prog, run.skel->obj)
-	{
+	bpf_object__for_each_program (prog, run.skel->obj) {
 		struct bpf_prog_info info = { 0 };
 		__u32 size = sizeof(info);
 
@@ -351,7 +404,8 @@ static unsigned long read_skipped(void)
 /*
  * [L5] Account. The trace is ended so that the sum is right: no new call passes, those in flight
  * have a moment to return, one more proof shows that the hooks still fire, then they go, and what
- * the ring buffer still holds is printed.
+ * the ring buffer still holds is printed. Probes may be switched off by others while we run;
+ * without the second proof "0 lost" would be true of what was seen, and mean nothing.
  *
  * `calls` is what the kernel half began, `shown` what arrived here: two counts kept apart, so that
  * the sum can be wrong, and tells when it is.
@@ -363,6 +417,7 @@ static void account(void)
 	struct sigfd_counters c;
 	bool fired;
 
+	/* A signalfd call takes some millionths of a second, so nearly all return in this time. */
 	run.skel->bss->phase = SIGFD_CLOSED;
 	usleep(1000);
 	n = read_skipped() - run.skipped;
@@ -371,11 +426,9 @@ static void account(void)
 	while (ring_buffer__consume(run.ring) < 0)
 		stopping();
 	flush_records();
-	if (opt.given['q'] && fired)
-		return;
-
+	/* No hook runs any more, so these stand still. What is in flight yet counts as missed. */
 	c = run.skel->bss->counters;
-	missed = c.begun - c.ended - c.no_entry; /* and those in flight still */
+	missed = c.begun - c.ended - c.no_entry;
 	calls = c.begun - c.filtered - run.unwanted;
 	lost = c.ring_full + c.no_entry + missed + run.unwritten;
 	if (run.unwritten)
@@ -384,19 +437,26 @@ static void account(void)
 		sprintf(skipped, "; %lu entries skipped by the kernel", n);
 	if (c.unread)
 		sprintf(unread, "; %llu left out, since their mask could not be read", c.unread);
+	if (opt.given['q'] && fired && !lost)
+		return;
 	complain("%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
 		 "missed %lu%s)%s%s%s",
-		 calls, run.shown, lost, c.ring_full, c.no_entry, missed, closed, unread, skipped,
-		 fired ? "" : "; calls may be missing: the probes no longer fire");
+		 calls, run.received - run.unwritten, lost, c.ring_full, c.no_entry, missed, closed,
+		 unread, skipped, fired ? "" : "; calls may be missing: the probes no longer fire");
 }
 
 /*
  * [L6] The whole of it. While the hooks are attached, one after the other, `phase` lets nothing
  * pass: a call that only some of them could see would be half a call. The command starts last, so
  * that its first call is seen.
+ *
+ * sigfd then takes precedence over those that it traces. Else, with more busy threads than
+ * processors, it falls behind, the ring buffer stays filled, and each further call pays for a
+ * wake-up that is not needed: 8 threads on 2 processors got a third faster so, and lost nothing.
  */
 static int trace(void)
 {
+	/* libbpf prints what goes wrong in its own words, of which most are not for our user. */
 	if (!opt.given['v'])
 		libbpf_set_print(NULL);
 	load();
@@ -404,8 +464,9 @@ static int trace(void)
 	if (!prove())
 		DIE(EXIT_HOST,
 		    "the probes don't fire; switch them on (echo 1 > /sys/kernel/debug/"
-		    "kprobes/enabled; sysctl kernel.ftrace_enabled=1), try --hook=syscall, or "
-		    "leave the seccomp filter that refuses signalfd4");
+		    "kprobes/enabled; sysctl kernel.ftrace_enabled=1), try --hook=syscall, "
+		    "or leave the seccomp filter that refuses signalfd4");
+	/* The heading stays in the buffer: it goes out with the first events, or the first tick. */
 	run.skipped = read_skipped();
 	if (form == TEXT && !opt.given['q']) {
 		form = HEADING;
@@ -415,12 +476,14 @@ static int trace(void)
 	run.skel->bss->self_tgid = run.proven;
 	run.skel->bss->phase = SIGFD_OPEN; /* before the word: who waits for it may call at once */
 	complain("Tracing signalfd calls by hook %s. Ctrl-C ends.", hook_names[opt.hooks]);
+	/* From here on calls come, and wait in the ring buffer until receive() is there. */
 	if (opt.duration)
 		run.deadline = now(CLOCK_MONOTONIC) + opt.duration * NSEC;
 	if (opt.command && !run.stop)
 		start_command();
-	setpriority(PRIO_PROCESS, 0, -20); /* now: COMMAND must not inherit it */
+	setpriority(PRIO_PROCESS, 0, -20); /* only now: COMMAND must not inherit it */
 	receive();
+	/* The trace has ended before COMMAND, and not by a signal, which it would have had too. */
 	if (run.command && !run.signal)
 		kill(run.command, SIGTERM);
 	account();
@@ -433,16 +496,21 @@ static int trace(void)
 
 /* ---- What is said of an event ---------------------------------------------------------------- */
 
-/* What has been put together and not written yet: whole lines, and the one that grows. */
+/*
+ * The libbpf program ends here: what follows it calls, or main() does before it.
+ *
+ * From here on nothing is about BPF. An event becomes a record, which is a line, or with --explain
+ * some, and records gather in a buffer until the ring buffer is empty or the buffer is full: one
+ * write() for hundreds of them.
+ */
 static struct {
 	char bytes[1 << 16];
 	size_t length;
-	unsigned long events; /* of which so many are events */
 } out;
 
 /*
  * The longest record, in JSON with every array full, has some 2,900 bytes (test_widest() in
- * test/unit.c makes it). end_record() leaves as much as this free for the next one, so none of
+ * test/unit.c makes it). Where less than this is free the others are written first, so none of
  * the functions that put a part of it looks at the buffer's end.
  */
 #define RECORD_MAX 4096
@@ -458,14 +526,18 @@ static __always_inline void put(const char *text)
 
 /*
  * One value, as text: in text a column, in JSON a key. `column` is the heading, as wide as the
- * column; NULL: not in text. `key` NULL: not in JSON. `value` NULL: null, not known.
+ * column; NULL: not in text. `key` NULL: not in JSON. `value` NULL: null, not known. So one call
+ * gives a value to all three forms, and none of them can be forgotten. What is wider than its
+ * column moves the others to the right; at least one blank stays between.
  */
 static __always_inline void field(const char *column, const char *key, const char *value)
 {
 	size_t end;
 
 	if (form == JSON && key) {
-		put(out.bytes[out.length - 1] == '{' ? "\"" : ",\"");
+		if (out.bytes[out.length - 1] != '{')
+			put(",");
+		put("\"");
 		put(key);
 		put("\":");
 		put(value ? value : "null");
@@ -479,28 +551,40 @@ static __always_inline void field(const char *column, const char *key, const cha
 }
 
 /*
- * The functions from here to printable() make a value's text. Each has one buffer for it, which the
- * next call of the same function fills anew.
+ * The functions from here to printable() make a value's text: a string that field() copies at once.
+ * Each has one buffer for it, which the next call of the same function fills anew; so none of these
+ * strings is to be freed, and none may be kept.
  */
-static const char *decimal(__u64 n, int least) /* with zeros in front up to `least` digits */
+/* Inline, since by a constant base nothing is divided. */
+static __always_inline char *digits_of(__u64 n, unsigned base, int least)
 {
 	static char text[24];
 	char *p = text + sizeof(text) - 1;
 
-	for (; n || least > 0; n /= 10, least--)
-		*--p = '0' + n % 10;
+	for (; n || least > 0; n /= base, least--) /* with zeros in front up to `least` digits */
+		*--p = "0123456789abcdef"[n % base];
 	return p;
 }
 
+static const char *decimal(__u64 n)
+{
+	return digits_of(n, 10, 1);
+}
+
+/* Of all numbers only a descriptor and a result may be negative. */
 static const char *signed_decimal(int n)
 {
-	static char text[16];
+	char *text = digits_of(n < 0 ? -(__s64)n : n, 10, 1);
 
-	sprintf(text, "%d", n);
+	if (n < 0)
+		*--text = '-';
 	return text;
 }
 
-/* A word of ours: as it is, or in quotes for JSON. NULL stays NULL. */
+/*
+ * A word of ours: as it is, or in quotes for JSON. It holds nothing that would need escaping. NULL
+ * stays NULL, for field() to say null.
+ */
 static const char *word(const char *text)
 {
 	static char quoted[64];
@@ -511,17 +595,22 @@ static const char *word(const char *text)
 	return quoted;
 }
 
+/*
+ * For JSON only, and in quotes: many a reader takes JSON's numbers for doubles, which have room for
+ * 53 bits.
+ */
 static const char *hex_mask(__u64 mask)
 {
-	static char text[24];
+	static char text[24] = "0x";
 
-	sprintf(text, "\"0x%016llx\"", mask);
-	return text;
+	strcpy(text + 2, digits_of(mask, 16, 16));
+	return word(text);
 }
 
+/* By name, as the manual pages have it; by number where the C library knows no name. */
 static const char *errno_name(int error)
 {
-	return strerrorname_np(error) ?: decimal(error, 1);
+	return strerrorname_np(error) ?: decimal(error);
 }
 
 /*
@@ -532,8 +621,10 @@ static const char *signal_name(int sig)
 {
 	static char names[65][12]; /* each made when first asked for */
 
-	if (sig < SIGRTMIN && sigabbrev_np(sig))
-		return sigabbrev_np(sig);
+	const char *known = sig < SIGRTMIN ? sigabbrev_np(sig) : NULL;
+
+	if (known)
+		return known;
 	if (!*names[sig])
 		sprintf(names[sig], sig < SIGRTMIN ? "%d" : "RTMIN+%d", sig % SIGRTMIN);
 	return sig == SIGRTMIN ? "RTMIN" : names[sig];
@@ -549,8 +640,8 @@ static char *add_name(char *p, const char *gap, const char *prefix, const char *
 }
 
 /*
- * A set: "HUP INT" in text, "-" for none; one that holds nearly all as "~[KILL STOP]", as strace
- * has it. For JSON an array: ["SIGHUP","SIGINT"].
+ * A set, by names: nobody knows signals by their bits. "HUP INT" in text, "-" for none; one that
+ * holds nearly all as "~[KILL STOP]", as strace has it. For JSON an array: ["SIGHUP","SIGINT"].
  */
 static const char *names_of(__u64 set)
 {
@@ -559,6 +650,7 @@ static const char *names_of(__u64 set)
 	char *p = stpcpy(text, form == JSON ? "[" : most ? "~[" : set ? "" : "-");
 	const char *gap = "";
 
+	/* ffsll() finds the lowest bit, which is the signal's number; `&` takes it away. */
 	for (__u64 named = most ? ~set : set; named; named &= named - 1) {
 		p = add_name(p, gap, "SIG", signal_name(ffsll(named)));
 		gap = " ";
@@ -567,7 +659,10 @@ static const char *names_of(__u64 set)
 	return text;
 }
 
-/* The flags by name, what has no name in hex: CLOEXEC|0x1, or ["SFD_CLOEXEC","0x1"] for JSON. */
+/*
+ * The flags by name, what has no name in hex: CLOEXEC|0x1, or ["SFD_CLOEXEC","0x1"] for JSON. A
+ * call with a flag that has no name fails, and to see which one is why one looks.
+ */
 static const char *flags_of(unsigned flags)
 {
 	static char text[64];
@@ -584,13 +679,17 @@ static const char *flags_of(unsigned flags)
 	return text;
 }
 
-/* Local, or for JSON in UTC and with the date. Made once a second: half of a record's cost. */
+/*
+ * Local, or for JSON in UTC and with the date: who reads a screen knows the day, who reads a file
+ * does not know the zone. All but the fraction is made once a second: it is half of a record's
+ * cost.
+ */
 static const char *time_of(__u64 ktime_ns)
 {
 	static char text[48];
 	static time_t made_for = -1;
 	static size_t length;
-	__u64 at = ktime_ns + run.to_realtime;
+	__u64 at = ktime_ns + run.to_realtime; /* since 1970 */
 	time_t seconds = at / NSEC;
 	bool json = form == JSON;
 
@@ -598,7 +697,8 @@ static const char *time_of(__u64 ktime_ns)
 		length = strftime(text, 32, json ? "\"%FT%T." : "%T.",
 				  json ? gmtime(&seconds) : localtime(&seconds));
 	made_for = seconds;
-	strcpy(text + length, json ? decimal(at % NSEC, 9) : decimal(at % NSEC / 1000, 6));
+	strcpy(text + length,
+	       json ? digits_of(at % NSEC, 10, 9) : digits_of(at % NSEC / 1000, 10, 6));
 	return json ? strcat(text, "Z\"") : text;
 }
 
@@ -617,10 +717,12 @@ static const char *printable(const char *s, bool json)
 	char16_t c;
 	size_t n;
 
+	/* c is the character, or its first half, and n the bytes that it takes in s. */
 	for (; *s; s += n) {
 		c = (unsigned char)*s;
 		n = json && c > '~' ? mbrtoc16(&c, s, strlen(s), &state) : 1;
-		if (n > MB_LEN_MAX) { /* (size_t)-1 or -2: no character */
+		/* (size_t)-1 or -2: no character; from above U+10FFFF glibc makes half a pair. */
+		if (n > MB_LEN_MAX || c >> 10 == 0xdc00 >> 10) {
 			memset(&state, 0, sizeof(state));
 			c = 0xfffd;
 			n = 1;
@@ -636,7 +738,10 @@ static const char *printable(const char *s, bool json)
 	return text;
 }
 
-/* Why a call failed. The three EINVAL stand in the order of the kernel's checks. */
+/*
+ * Why a call failed. The kernel says EINVAL for three different mistakes; which one it was follows
+ * from the arguments, taken in the order of the kernel's checks, in which they stand here.
+ */
 static const struct cause {
 	int error;
 	const char *name; /* in text and JSON */
@@ -671,6 +776,7 @@ struct meaning {
 	bool refused; /* by the system call's wrapper: it never reached do_signalfd4 */
 };
 
+/* `causes` is searched by errno. That finds the first EINVAL, and there are three to tell apart. */
 static struct meaning meaning_of(const struct sigfd_event *e)
 {
 	bool kernel_known = e->seen & SIGFD_KPROBE;
@@ -680,11 +786,13 @@ static struct meaning meaning_of(const struct sigfd_event *e)
 	while (m.cause && m.cause->error && m.cause->error != -e->ret)
 		m.cause++;
 	if (m.cause == causes && !bad_size)
-		m.cause += e->flags & ~(SFD_CLOEXEC | SFD_NONBLOCK) ? 1 : 2;
+		m.cause += (e->flags & ~(SFD_CLOEXEC | SFD_NONBLOCK)) ? 1 : 2;
+	/* The kernel's copy is what was used. The user's is the next best, and open to the race. */
 	m.user_known = e->seen & SIGFD_ENTER && !e->user_err;
 	m.mask_known = kernel_known || m.user_known;
 	m.mask = kernel_known ? e->mask : m.user_known ? e->user_mask : 0;
 	m.raced = kernel_known && m.user_known && e->mask != e->user_mask;
+	/* The wrapper refuses a wrong size and a wrong pointer, and nothing else. */
 	m.refused = opt.hooks == SIGFD_BOTH && !kernel_known &&
 		    (m.cause == &causes[0] || m.cause == &causes[3]);
 	m.ignored = m.mask & SIG_FOR_DROPPED;
@@ -696,8 +804,12 @@ static struct meaning meaning_of(const struct sigfd_event *e)
 
 /*
  * All that there is to say of an event, one thing a row: a mark at the end of its line, with the
- * signals or the word that it is about; and with --explain a line under it, with the place in the
+ * signals that it is about; and with --explain a line under it, which begins with the place in the
  * manual page. Called twice: with `lines` false for the marks, with `lines` true for the lines.
+ *
+ * A mark is true of this call at this moment, and says no more. A program that creates first and
+ * blocks afterwards is well, and is marked "unblocked" all the same; one that passes flags with an
+ * update gets no mark, only a line, since libraries do so as a matter of course.
  */
 static void put_notes(const struct sigfd_event *e, const struct meaning *m, bool lines)
 {
@@ -708,7 +820,8 @@ static void put_notes(const struct sigfd_event *e, const struct meaning *m, bool
 		__u64 set;        /* 0: about no signals */
 		const char *line; /* NULL: only a mark */
 	} notes[] = {
-		{ !m->mask_known, "mask unread EFAULT", 0, "LIMITS: its page was not in memory" },
+		{ !m->mask_known, "mask unread EFAULT", 0,
+		  e->ret == -EFAULT ? NULL : "LIMITS: its page was not in memory" },
 		{ !ok, ok ? "" : m->cause->name, 0, ok ? "" : m->cause->text },
 		{ ok && !update, NULL, 0, "CALL: a new descriptor, for its reader's signals" },
 		{ update, NULL, 0, "CALL: a new set, for all who share the descriptor" },
@@ -727,6 +840,7 @@ static void put_notes(const struct sigfd_event *e, const struct meaning *m, bool
 		{ m->refused, "not reached", 0, NULL },
 	};
 
+	/* Two blanks and a "!" before each mark, so that a script can cut them off. */
 	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
 		const char *text = lines ? notes[i].line : notes[i].mark;
 
@@ -741,28 +855,33 @@ static void put_notes(const struct sigfd_event *e, const struct meaning *m, bool
 
 /*
  * An event, or the heading of its columns: a field of struct sigfd_event that is to be shown has
- * its one line here. What the hook can't know is NULL.
+ * its one line here. What the hook can't know is NULL, which is "null" in JSON: never 0, nor left
+ * out, since a program that reads it could not tell the difference.
  */
 static void put_event(const struct sigfd_event *e)
 {
 	bool boundary = e->seen & SIGFD_ENTER, kernel = e->seen & SIGFD_KPROBE;
-	static const char *const calls[] = { NULL, NULL, NULL, "signalfd", "signalfd4" };
+	static const char *const calls[8] = { [3] = "signalfd", [4] = "signalfd4" };
 	struct meaning m = meaning_of(e);
 	char call[24] = "create";
 
 	if (e->ufd != -1)
 		strcpy(stpcpy(call, "update "), signed_decimal(e->ufd));
+	if (out.length + RECORD_MAX > sizeof(out.bytes))
+		flush_records();
 	put(form == JSON ? "{" : "");
 	field(NULL, "v", "1");
 	if (form == JSON || opt.given['T'])
 		field("TIME           ", "time", time_of(e->ktime_ns));
-	field(opt.given['U'] ? "UID    " : NULL, "uid", decimal(e->uid, 1));
-	field("PID    ", "pid", decimal(e->tgid, 1));
-	field("TID    ", "tid", decimal(e->tid, 1));
+	if (form == JSON || opt.given['U'])
+		field("UID    ", "uid", decimal(e->uid));
+	field("PID    ", "pid", decimal(e->tgid));
+	field("TID    ", "tid", decimal(e->tid));
 	field("COMM            ", "comm", printable(e->comm, form == JSON));
 	field("CALL     ", NULL, call);
-	field("RESULT ", NULL, e->ret < 0 ? errno_name(-e->ret) : decimal(e->ret, 1));
+	field("RESULT ", NULL, e->ret < 0 ? errno_name(-e->ret) : decimal(e->ret));
 	field("FLAGS            ", NULL, flags_of(e->flags));
+	/* The last column, and what follows it, has no width. The rest is for JSON only. */
 	if (form != JSON) {
 		put(form == HEADING ? "SIGNALS" : m.mask_known ? names_of(m.mask) : "?");
 		if (form == TEXT)
@@ -772,14 +891,14 @@ static void put_event(const struct sigfd_event *e)
 			put_notes(e, &m, true);
 		return;
 	}
-	field(NULL, "seq", decimal(run.received, 1));
-	field(NULL, "ktime_ns", decimal(e->ktime_ns, 1));
-	field(NULL, "cgroup_id", decimal(e->cgroup_id, 1));
+	field(NULL, "seq", decimal(run.received));
+	field(NULL, "ktime_ns", decimal(e->ktime_ns));
+	field(NULL, "cgroup_id", decimal(e->cgroup_id));
 	field(NULL, "hook", word(hook_names[opt.hooks]));
-	field(NULL, "syscall", word(calls[e->syscall]));
+	field(NULL, "syscall", word(calls[e->syscall & 7]));
 	field(NULL, "op", word(e->ufd == -1 ? "create" : "update"));
 	field(NULL, "ufd", signed_decimal(e->ufd));
-	field(NULL, "flags", decimal(e->flags, 1));
+	field(NULL, "flags", decimal(e->flags));
 	field(NULL, "flag_names", flags_of(e->flags));
 	field(NULL, "mask", m.mask_known ? hex_mask(m.mask) : NULL);
 	field(NULL, "mask_source", word(kernel ? "kernel" : m.mask_known ? "user" : NULL));
@@ -791,21 +910,23 @@ static void put_event(const struct sigfd_event *e)
 	field(NULL, "user_mask", m.user_known ? hex_mask(e->user_mask) : NULL);
 	field(NULL, "user_mask_errno",
 	      word(boundary && e->user_err ? errno_name(-e->user_err) : NULL));
-	field(NULL, "sizemask", boundary ? decimal(e->sizemask, 1) : NULL);
+	field(NULL, "sizemask", boundary ? decimal(e->sizemask) : NULL);
 	field(NULL, "raced", kernel && m.user_known ? m.raced ? "true" : "false" : NULL);
 	field(NULL, "reached", kernel ? "true" : m.refused ? "false" : NULL);
 	field(NULL, "ret", signed_decimal(e->ret));
 	field(NULL, "errno", word(e->ret < 0 ? errno_name(-e->ret) : NULL));
 	field(NULL, "cause", word(m.cause ? m.cause->name : NULL));
-	field(NULL, "duration_ns", decimal(e->duration_ns, 1));
+	field(NULL, "duration_ns", decimal(e->duration_ns));
 	put("}\n");
 }
 
 /* ---- Whole lines, to a file, a terminal or a pipe -------------------------------------------- */
 
 /*
- * One line on stderr: what, why, mend. Dropped where nobody takes it: when stderr is a pipe that
- * is full, a word about lost events must not stop the tracer. (%m is strerror(errno).)
+ * One line on stderr: what, why, mend. Dropped where nobody takes it: when stderr is a pipe that is
+ * full, a word about lost events must not stop the tracer. What the user or another process chose
+ * is in it as it is, cut to a length at which the mend still fits, and made harmless here. (%m is
+ * strerror(errno).)
  */
 static void complain(const char *format, ...)
 {
@@ -836,12 +957,13 @@ static void wait_for_reader(void)
 }
 
 /*
- * Writes what has gathered: without blocking (open_output() has seen to that), in whole lines of at
- * most PIPE_BUF bytes together, which a pipe takes whole or not at all (pipe(7)): its reader never
- * sees a torn line. Of a file that is full in the middle of a line, the torn end is cut off again. A reader that has left
+ * Writes what has gathered, and empties the buffer: what nobody takes is counted and gone. Without
+ * blocking (open_output() has seen to that), in whole lines of at most PIPE_BUF bytes together,
+ * which a pipe takes whole or not at all (pipe(7)): its reader never sees a torn line. Of a file
+ * that is full in the middle of a line, the torn end is cut off again. A reader that has left
  * (EPIPE) is an orderly end, anything else an error.
  *
- * Of lines that nobody took, those that begin so are events, and not a heading or --explain's.
+ * Lines that begin with a digit or a brace are events; the others are a heading, or --explain's.
  */
 static void flush_records(void)
 {
@@ -866,24 +988,14 @@ static void flush_records(void)
 			run.status = EXIT_RUNNING;
 		}
 	}
+	/* Back to the beginning of the line that was not taken whole. */
 	for (; p > out.bytes && p[-1] != '\n'; p--)
 		torn++;
 	if (torn)
 		(void)!ftruncate(run.output, lseek(run.output, -torn, SEEK_CUR));
-	for (run.shown += out.events; p < end; p = (const char *)memchr(p, '\n', end - p) + 1) {
-		bool event = *p == '{' || (*p >= '0' && *p <= '9');
-
-		run.unwritten += event;
-		run.shown -= event;
-	}
-	out.length = out.events = 0;
-}
-
-static void end_record(void)
-{
-	out.events++;
-	if (out.length + RECORD_MAX > sizeof(out.bytes))
-		flush_records();
+	for (; p < end; p = (const char *)memchr(p, '\n', end - p) + 1)
+		run.unwritten += *p == '{' || (*p >= '0' && *p <= '9');
+	out.length = 0;
 }
 
 /*
@@ -895,8 +1007,7 @@ static void end_record(void)
 static void open_output(void)
 {
 	bool file = lseek(STDOUT_FILENO, 0, SEEK_CUR) >= 0; /* it has a place, and never stalls */
-	int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	int own = file ? -1 : open("/proc/self/fd/1", flags);
+	int own = file ? -1 : open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	run.output = own >= 0 ? own : STDOUT_FILENO;
 	if (file || own >= 0)
@@ -907,7 +1018,7 @@ static void open_output(void)
 
 /* ---- Signals, and the command ---------------------------------------------------------------- */
 
-static struct sigaction child_outside; /* the disposition of SIGCHLD that we were started with */
+static sighandler_t child_outside; /* the disposition of SIGCHLD that we were started with */
 
 /*
  * Every signal that would end sigfd is blocked, and taken where it suits: an end without a summary
@@ -915,20 +1026,19 @@ static struct sigaction child_outside; /* the disposition of SIGCHLD that we wer
  * kernel/signal.c@v6.12), so SIGINT ends sigfd also where a shell without job control has it
  * ignored for its background jobs; the others stay ignored where they were, as SIGHUP by nohup.
  *
- * SIGPIPE and SIGXFSZ are blocked only: write() says EPIPE and EFBIG. SIGCHLD must not be ignored,
- * or waitpid() would have nothing to tell. A signalfd would do as well, but other tracers would see
- * the call that makes it.
+ * The first three of the list are blocked only. SIGPIPE and SIGXFSZ: write() says EPIPE and EFBIG.
+ * SIGCHLD must not be ignored, or waitpid() would have nothing to tell. A signalfd would do as
+ * well, but other tracers would see the call that makes it.
  */
 static void take_signals(void)
 {
-	static const int signals[] = { SIGCHLD, SIGPIPE, SIGXFSZ, /* those behind are ours */
-				       SIGINT,  SIGTERM, SIGHUP,    SIGQUIT, SIGUSR1,
-				       SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
-				       SIGPWR,  SIGXCPU, SIGSTKFLT };
-	struct sigaction action, standard = { .sa_handler = SIG_DFL };
+	static const int signals[] = { SIGCHLD, SIGPIPE, SIGXFSZ, SIGINT,   SIGTERM,   SIGHUP,
+				       SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,  SIGVTALRM, SIGPROF,
+				       SIGIO,   SIGPWR,  SIGXCPU, SIGSTKFLT };
+	struct sigaction action;
 	sigset_t blocked;
 
-	sigaction(SIGCHLD, &standard, &child_outside);
+	child_outside = signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&blocked);
 	sigemptyset(&our_signals);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
@@ -941,9 +1051,31 @@ static void take_signals(void)
 }
 
 /*
- * Is it time to end? Takes in the signals that have come. The first one while COMMAND runs is for
- * COMMAND, which may want to end in its own way: sigfd goes on until it has. What the terminal
- * sent, it has sent to COMMAND too, unless that has moved to another process group.
+ * Takes in what has ended, or it would stay as a zombie. The run ends with the last descendant, not
+ * with the command itself; only if a signal has asked for the end is the command's own enough.
+ */
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != run.command)
+			continue;
+		run.command = 0;
+		run.stop |= run.signal != 0; /* it was to end, and has */
+		status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		run.status = run.status ?: status;
+	}
+	if (pid < 0 && errno == ECHILD)
+		run.stop = true;
+}
+
+/*
+ * Is it time to end? Takes in the signals that have come: asked wherever sigfd might stay for long,
+ * in place of signal handlers, which could do next to nothing safely. The first one while COMMAND
+ * runs is for COMMAND, which may want to end in its own way: sigfd goes on until it has. What the
+ * terminal sent, it has sent to COMMAND too, unless that has moved to another process group.
  */
 static bool stopping(void)
 {
@@ -951,6 +1083,9 @@ static bool stopping(void)
 	bool end = run.deadline && now(CLOCK_MONOTONIC) >= run.deadline;
 	siginfo_t info;
 
+	if (opt.command)
+		reap();
+	/* SI_KERNEL: the terminal has sent it, to all of its foreground process group. */
 	while (sigtimedwait(&our_signals, &info, &at_once) > 0) {
 		if (!run.command || run.signal)
 			end = true;
@@ -959,18 +1094,14 @@ static bool stopping(void)
 		run.signal = info.si_signo;
 	}
 	run.stop |= end;
-	if (end && !run.hurry)
+	if (run.stop && (end || run.signal) && !run.hurry)
 		run.hurry = now(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ULL;
 	return run.stop;
 }
 
-static int exit_status(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 /*
- * A shell that executes sigfd in its own place (`exec sigfd -- COMMAND`) leaves it its children,
+ * "All descendants have ended" is asked by waitpid(), which tells of every child. But a shell that
+ * executes sigfd in its own place (`exec sigfd -- COMMAND`) leaves it its children,
  * which are not COMMAND's: they would be followed, and waited for. So where there are any, the
  * tracer is a child of its own that has none; this process passes signals on and ends as it does.
  */
@@ -981,6 +1112,7 @@ static void leave_strangers(void)
 	pid_t tracer;
 	int status;
 
+	/* WNOWAIT: only asked, so that a stranger that has ended stays for the one who reaps it. */
 	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) && errno == ECHILD)
 		return;
 	tracer = fork();
@@ -989,12 +1121,16 @@ static void leave_strangers(void)
 	while (waitpid(tracer, &status, WNOHANG) != tracer)
 		if (sigtimedwait(&our_signals, &info, &tick) > 0 && info.si_code != SI_KERNEL)
 			kill(tracer, info.si_signo);
-	_exit(exit_status(status));
+	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 /*
  * [L7] The command starts with the mask and the dispositions that sigfd was started with: a tracer
- * that changes what it traces is of no use. Its orphans hang from us: [B2].
+ * that changes what it traces is of no use. As a child subreaper, sigfd becomes the parent of each
+ * descendant whose own parents have died, as a daemon's have: by that [B2] knows them, and reap()
+ * knows when the last has ended.
+ *
+ * The child says itself why it could not be executed; the parent needs no more than its status.
  */
 static void start_command(void)
 {
@@ -1006,7 +1142,7 @@ static void start_command(void)
 		DIE(EXIT_RUNNING, "can't start '%.99s': %m; end some processes", *opt.command);
 	if (run.command)
 		return;
-	sigaction(SIGCHLD, &child_outside, NULL);
+	signal(SIGCHLD, child_outside);
 	sigprocmask(SIG_SETMASK, &signals_outside, NULL);
 	execvp(*opt.command, opt.command);
 	status = errno == ENOENT ? 127 : 126;
@@ -1014,29 +1150,12 @@ static void start_command(void)
 	_exit(status);
 }
 
-/* Takes in what has ended. The run ends with the last descendant, not with the command itself. */
-static void reap(void)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != run.command)
-			continue;
-		run.command = 0;
-		run.stop = run.signal; /* it was to end, and has */
-		if (!run.status)
-			run.status = exit_status(status);
-	}
-	if (pid < 0 && errno == ECHILD)
-		run.stop = true;
-}
-
-/* ---- The host: what sigfd needs, and what is there -------------------------------------------- */
+/* ---- The host: what sigfd needs, and what is there ------------------------------------------- */
 
 /*
- * A small file, without the newline at its end; "" where it can't be read, and errno says why.
- * Valid until the next call.
+ * What the kernel says of itself, it says in small files that are made as they are read. One of
+ * these, without the newline at its end; "" where it can't be read, and errno says why. Valid until
+ * the next call.
  */
 static const char *text_of(const char *path)
 {
@@ -1051,7 +1170,10 @@ static const char *text_of(const char *path)
 	return text;
 }
 
-/* The number behind a field of such a text ("\nSigBlk:\t"); `absent` where it has none. */
+/*
+ * The number behind a field of such a text ("\nSigBlk:\t", with the newline: a process can call
+ * itself "SigBlk:", but not begin a line so); `absent` where it has none.
+ */
 static __u64 number_in(const char *text, const char *field, int base, __u64 absent)
 {
 	const char *found = strstr(text, field);
@@ -1059,7 +1181,10 @@ static __u64 number_in(const char *text, const char *field, int base, __u64 abse
 	return found ? strtoull(found + strlen(field), NULL, base) : absent;
 }
 
-/* Namespaces that the kernel starts with have fixed inodes: include/linux/proc_ns.h@v6.12. */
+/*
+ * Is that the namespace which the kernel started with? These have fixed inodes:
+ * include/linux/proc_ns.h@v6.12. Where the link can't be read, there are no such namespaces.
+ */
 static bool is_link_to(const char *path, const char *initial)
 {
 	char target[64] = "";
@@ -1068,6 +1193,9 @@ static bool is_link_to(const char *path, const char *initial)
 }
 
 /*
+ * The place for the pair. A function that is static in the kernel's source, as this one is, may be
+ * gone in the compiled kernel, inside its caller, or be there under a name with a suffix.
+ *
  * do_signalfd4 in /proc/kallsyms, whose lines are "ffffffff81234560 t name" (names are there for
  * everyone, addresses for root). NULL: not there. If the plain name is not, a name with a
  * compiler's suffix: such a function may take other arguments, so its registers would be misread.
@@ -1093,15 +1221,19 @@ static const char *find_symbol(void)
 	return found;
 }
 
-/* What a look at the host is for, and what it finds. */
+/*
+ * A look at the host, for --check and before each run: that a message names the cause (no BTF), not
+ * the symptom (load failed), is worth asking first. What it is for, and what it finds:
+ */
 static struct {
 	unsigned hooks;    /* what these can't do without; 0: all, to be printed */
 	char missing[512]; /* the first that is missing, and its mend; "": nothing */
 } host;
 
 /*
- * One thing that `hooks` can't do without (0: none of them). `found` says what is
- * there, `missing` what is not and how to mend it.
+ * One thing that `hooks` can't do without (0: none of them). `found` says what is there, `missing`
+ * what is not and, behind a semicolon, how to mend it. --check prints each; a run keeps the first
+ * that it misses.
  */
 static void need(const char *name, unsigned hooks, bool ok, const char *found, const char *missing)
 {
@@ -1112,7 +1244,10 @@ static void need(const char *name, unsigned hooks, bool ok, const char *found, c
 		snprintf(host.missing, sizeof(host.missing), "%s: %s", name, missing);
 }
 
-/* In the order in which --check prints them: what takes away comes before what it takes. */
+/*
+ * [L8] All that sigfd needs, in the order in which --check prints it: what takes away comes before
+ * what it takes. A thing that can't be looked at counts as there; the run will tell.
+ */
 static void survey(unsigned hooks)
 {
 	const __u64 sys_admin = 1ULL << 21, bpf = 1ULL << 38 | 1ULL << 39; /* PERFMON, BPF */
@@ -1123,20 +1258,30 @@ static void survey(unsigned hooks)
 
 	host.hooks = hooks;
 	*host.missing = '\0';
+	/* What follows is looked up there: without it there would be no telling what is missing. */
 	need("/proc", SIGFD_BOTH, *text, "mounted", "not mounted; mount -t proc proc /proc");
+	if (!*text)
+		return;
 
-	/* Debian's kernels (6.1) know a level 3, at which CAP_PERFMON is not enough. */
+	/*
+	 * CAP_BPF to load programs, CAP_PERFMON to let them read the kernel's memory: both since
+	 * v5.8, and both in CAP_SYS_ADMIN. In a user namespace even root's reach no BPF. Debian's
+	 * kernels know a level 3, at which CAP_PERFMON is not enough.
+	 */
 	text = text_of("/proc/sys/kernel/perf_event_paranoid");
 	may = initial && (caps & sys_admin || ((caps & bpf) == bpf && atoi(text) < 3));
 	snprintf(why, sizeof(why),
-		 "neither CAP_SYS_ADMIN nor CAP_BPF and CAP_PERFMON, or "
-		 "kernel.perf_event_paranoid is %s; run as root%s",
-		 text, initial ? "" : ", outside this user namespace");
+		 "neither CAP_SYS_ADMIN, nor CAP_BPF, CAP_PERFMON and "
+		 "kernel.perf_event_paranoid < 3; run as root%s",
+		 initial ? "" : " outside the container");
 	need("privilege", SIGFD_BOTH, may,
 	     caps & sys_admin ? "CAP_SYS_ADMIN" : "CAP_BPF and CAP_PERFMON", why);
 
+	/* Task storage for tracing programs came with 5.13. */
 	text = text_of("/proc/sys/kernel/osrelease");
-	need("kernel", SIGFD_BOTH, strverscmp(text, "5.13") >= 0, text, "too old; use Linux 5.13");
+	need("kernel", SIGFD_BOTH, strverscmp(text, "5.13") >= 0, text,
+	     "too old; use 5.13 or later");
+	/* The running kernel's types: without them libbpf could not find a field (CO-RE). */
 	need("BTF", SIGFD_BOTH, !access("/sys/kernel/btf/vmlinux", R_OK), "/sys/kernel/btf/vmlinux",
 	     "no /sys/kernel/btf/vmlinux; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
 
@@ -1146,6 +1291,7 @@ static void survey(unsigned hooks)
 	need("lockdown", SIGFD_BOTH, !confidential,
 	     *text ? text : "can't tell: not built in, not mounted, or not root",
 	     "confidentiality keeps kernel memory from BPF; boot with lockdown=integrity");
+	/* A kprobe is opened by perf_event_open(2), as an event of this kind. */
 	need("kprobes", SIGFD_PAIR, !access("/sys/bus/event_source/devices/kprobe", F_OK),
 	     "built in", "not in this kernel (CONFIG_KPROBE_EVENTS); use --hook=syscall");
 	text = text_of("/sys/kernel/debug/kprobes/enabled");
@@ -1158,7 +1304,7 @@ static void survey(unsigned hooks)
 	need("symbol", SIGFD_PAIR, symbol && !strchr(symbol, '.'), "do_signalfd4",
 	     symbol ? why : "no do_signalfd4 in /proc/kallsyms; use --hook=syscall");
 
-	/* Where tracefs is not mounted yet: [L6] does it. */
+	/* Where tracefs is not mounted yet, there is nothing to look at: [L1] mounts it. */
 	text = text_of("/sys/kernel/tracing/events/syscalls/sys_enter_signalfd4/id");
 	may = *text || (errno == ENOENT && access("/sys/kernel/tracing/events", F_OK));
 	need("syscall tracepoints", SIGFD_SYSCALL, may && !confidential,
@@ -1175,21 +1321,22 @@ static void survey(unsigned hooks)
  */
 static bool choose_hooks(void)
 {
-	unsigned wish = opt.hooks ? opt.hooks : opt.given['x'] ? SIGFD_BOTH : SIGFD_PAIR;
-	char why[sizeof(host.missing)];
+	unsigned asked = opt.hooks;
 
-	survey(wish);
-	if (*host.missing && !opt.hooks) {
-		strcpy(why, host.missing);
-		wish = SIGFD_SYSCALL;
-		survey(wish);
-		if (!*host.missing)
+	opt.hooks = asked ?: opt.given['x'] ? SIGFD_BOTH : SIGFD_PAIR;
+	survey(opt.hooks);
+	if (*host.missing && !asked) {
+		char *why = strdupa(host.missing);
+
+		opt.hooks = SIGFD_SYSCALL;
+		survey(opt.hooks);
+		if (!*host.missing && !opt.given[KEY_CHECK])
 			complain("hook syscall: %.*s", (int)strcspn(why, ";"), why);
 	}
-	opt.hooks = wish;
 	return !*host.missing;
 }
 
+/* --check: each row, and what a run without --hook would make of them. No BPF is used. */
 static int check(void)
 {
 	bool any;
@@ -1203,46 +1350,38 @@ static int check(void)
 }
 
 /*
- * The process or thread of --pid or --tid, by a file that stays its own: a number may be given
- * again to another.
+ * The process or thread of --pid or --tid, by a descriptor that stays its own: a number may be
+ * given again to another. The kernel makes one for a thread only since v6.9 (O_EXCL is
+ * PIDFD_THREAD); for older ones receive() asks by number.
+ *
+ * The kernel half compares with the numbers of the initial PID namespace: in another one they would
+ * be somebody else's.
  */
 static void open_target(void)
 {
 	unsigned id = opt.kernel.tid ? opt.kernel.tid : opt.kernel.tgid, tgid;
 	char path[64];
 
+	run.target = -1;
 	if (!id)
 		return;
 	if (!opt.given['l'] && !is_link_to("/proc/self/ns/pid", "pid:[4026531836]"))
 		DIE(EXIT_HOST, "--pid and --tid take numbers of the initial PID namespace, and "
 			       "sigfd is not in it; run it there, or use --name or --cgroup");
-	snprintf(path, sizeof(path), "/proc/%u/status", id);
-	run.target = open(path, O_RDONLY | O_CLOEXEC);
-	if (run.target < 0)
+	run.target = syscall(SYS_pidfd_open, id, opt.kernel.tid ? O_EXCL : 0);
+	if (kill(id, 0) && errno == ESRCH)
 		DIE(EXIT_RUNNING, "no process or thread has the number %u; see `ps -eL`", id);
+	snprintf(path, sizeof(path), "/proc/%u/status", id);
 	tgid = number_in(text_of(path), "\nTgid:\t", 10, id);
-	if (opt.kernel.tgid && tgid != (unsigned)opt.kernel.tgid)
+	if (opt.kernel.tgid && tgid != id)
 		DIE(EXIT_USAGE, "--pid: %u is a thread of %u; use --pid=%u", id, tgid, tgid);
 }
 
-/* A zombie makes no calls; but a process whose main thread has ended may have others. */
-static bool target_lives(void)
-{
-	char status[4096];
-	ssize_t n;
-
-	if (!run.target)
-		return true;
-	n = pread(run.target, status, sizeof(status) - 1, 0);
-	status[n > 0 ? n : 0] = '\0';
-	return n > 0 && (!strstr(status, "\nState:\tZ") ||
-			 (!opt.kernel.tid && number_in(status, "\nThreads:\t", 10, 1) > 1));
-}
-
-/* ---- --list: the descriptors that exist, from /proc ------------------------------------------- */
+/* ---- --list: the descriptors that exist, from /proc ------------------------------------------ */
 
 /*
- * What holds for all descriptors of a process; looked up once, for there may be many. The main
+ * What holds for all descriptors of a process; looked up once, for there may be many, and a process
+ * of a thousand threads takes a thousand files. The main
  * thread's name, the real user, the signals that all threads block, those that the process ignores.
  */
 static struct {
@@ -1250,7 +1389,10 @@ static struct {
 	__u64 uid, all_block, ignored;
 } process;
 
-/* A signal to the process goes to a thread that does not block it, so all must. */
+/*
+ * A signal to the process goes to any thread that does not block it, so all must. (One that sleeps
+ * in sigwaitinfo does not block what it waits for: it is the one that will take the signal.)
+ */
 static void look_at_process(const char *pid)
 {
 	char path[64];
@@ -1271,11 +1413,18 @@ static void look_at_process(const char *pid)
 	globfree(&tasks);
 }
 
+/*
+ * One signalfd: its mask is what the kernel kept of it, without KILL and STOP. The marks are those
+ * of an event, but looked for now, and in all threads: what a program has blocked since the call
+ * has gone from `unblocked`.
+ */
 static void put_descriptor(const char *fd, __u64 mask)
 {
 	__u64 unblocked = mask & ~process.all_block & ~SIG_FOR_DROPPED;
 	__u64 discarded = mask & process.ignored & SIGFD_BIT(SIGCHLD);
 
+	if (out.length + RECORD_MAX > sizeof(out.bytes))
+		flush_records();
 	put(form == JSON ? "{" : "");
 	field("PID    ", "pid", process.pid);
 	field("FD  ", "fd", fd);
@@ -1289,19 +1438,22 @@ static void put_descriptor(const char *fd, __u64 mask)
 	put(form == JSON || !unblocked ? "" : names_of(unblocked));
 	put(form == JSON || !discarded ? "" : "  !discarded CHLD");
 	put(form == JSON ? "}\n" : "\n");
-	end_record();
 }
 
+/* What glob(3) can't read, and what list() can't: to leave it out without a word would be a lie. */
 static int left_out; /* the errno of the last place in /proc that could not be read; 0: none */
 
 static int leave_out(const char *path, int error)
 {
 	(void)path;
-	if (error != ENOENT && error != ESRCH) /* else it has ended meanwhile */
-		left_out = error;
+	left_out = error == ENOENT || error == ESRCH ? left_out : error; /* those have ended */
 	return 0;
 }
 
+/*
+ * A process may end while it is looked at, and its number be another's; what is printed of a
+ * descriptor was true when it was read. Signals are heard between two of them.
+ */
 static int list(void)
 {
 	char pattern[64], pid[16], fd[16];
@@ -1312,7 +1464,8 @@ static int list(void)
 	if (form != JSON && !opt.given['q'])
 		put("PID     FD   COMM             SIGNALS\n");
 	snprintf(pattern, sizeof(pattern), "/proc/%s/fdinfo/[0-9]*",
-		 opt.kernel.tgid ? decimal(opt.kernel.tgid, 1) : "[0-9]*");
+		 opt.kernel.tgid ? decimal(opt.kernel.tgid) : "[0-9]*");
+	/* Process by process. Which of the descriptors are signalfds, their fdinfo tells. */
 	glob(pattern, GLOB_NOSORT, leave_out, &files);
 	for (size_t i = 0; i < files.gl_pathc && !stopping(); i++) {
 		const char *text = text_of(files.gl_pathv[i]);
@@ -1342,7 +1495,10 @@ static int list(void)
 
 /* ---- Options --------------------------------------------------------------------------------- */
 
-enum { KEY_CHECK = 1 }; /* an option without a letter */
+/*
+ * argp(3) reads the command line by this table, and prints it for --help. What is given is kept by
+ * its letter, in opt.given; read_options() makes of it what the rest of the program uses.
+ */
 
 static const struct argp_option options[] = {
 	{ 0, 0, 0, 0, "Which calls (all of these must hold):", 1 },
@@ -1373,24 +1529,27 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-/* A whole decimal number from min to max, or the end of sigfd; 0 if it is not given. */
-static unsigned long number(const char *option, char letter, unsigned long min, unsigned long max)
+/*
+ * A whole decimal number from min to max, or the end of sigfd; 0 if it is not given. strtoul()
+ * alone would also take blanks in front, a sign, and what is behind.
+ */
+static unsigned long number(const char *name, char letter, unsigned long min, unsigned long max)
 {
 	const char *text = opt.given[(int)letter];
 	unsigned long n;
 	char *end;
 
-	if (!text)
-		return 0;
 	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || n < min || n > max)
-		DIE(EXIT_USAGE, "--%s: '%.99s' is no number from %lu to %lu", option, text, min,
-		    max);
+	n = text ? strtoul(text, &end, 10) : 0;
+	if (text && (*text < '0' || *text > '9' || *end || errno || n < min || n > max))
+		DIE(EXIT_USAGE, "--%s: '%.99s' is no number in %lu..%lu", name, text, min, max);
 	return n;
 }
 
-/* The number of a signal by name or number, with or without SIG, in any case; 0: no such. */
+/*
+ * The number of a signal by name or number, with or without SIG, in any case; 0: no such. RTMAX-N
+ * counts down from 64. The names are those that are printed, so what is read can be given back.
+ */
 static int signal_number(const char *name)
 {
 	char *end;
@@ -1401,8 +1560,8 @@ static int signal_number(const char *name)
 	if (!strncasecmp(name, "SIG", 3))
 		name += 3;
 	if (!strncasecmp(name, "RTMAX", 5)) {
-		n = SIGRTMAX + strtol(name + 5, &end, 10);
-		return *end || n < SIGRTMIN || n > SIGRTMAX ? 0 : n;
+		n = strtol(name + 5, &end, 10);
+		return *end || n > 0 || n < SIGRTMIN - SIGRTMAX ? 0 : SIGRTMAX + n;
 	}
 	for (int sig = 1; sig <= 64; sig++)
 		if (!strcasecmp(name, signal_name(sig)))
@@ -1410,22 +1569,11 @@ static int signal_number(const char *name)
 	return 0;
 }
 
-static __u64 signal_set(char *list)
-{
-	__u64 set = 0;
-
-	for (char *name; (name = strsep(&list, ","));) {
-		int sig = signal_number(name);
-
-		if (!sig)
-			DIE(EXIT_USAGE, "--signal: '%.99s' is no signal; use a name or 1 to 64",
-			    name);
-		set |= SIGFD_BIT(sig);
-	}
-	return set;
-}
-
-/* From the options as given, by letter, to what they mean. */
+/*
+ * From the options as given, by letter, to what they mean, and the end of sigfd where they mean
+ * nothing. The filters go to the kernel half as they are: a call that is filtered out there costs
+ * no copy, no wake-up and no formatting.
+ */
 static void read_options(void)
 {
 	const char **given = opt.given;
@@ -1441,6 +1589,7 @@ static void read_options(void)
 	opt.kernel.tgid = number("pid", 'p', 1, 1 << 22); /* PID_MAX_LIMIT */
 	opt.kernel.tid = number("tid", 't', 1, 1 << 22);
 	opt.kernel.uid = number("uid", 'u', 0, UINT_MAX);
+	/* Whether to ask for a thing stands apart from its value: root is user 0. */
 	opt.kernel.by_uid = given['u'] != NULL;
 	opt.kernel.by_comm = given['n'] != NULL;
 	opt.kernel.by_cgroup = given['c'] != NULL;
@@ -1450,12 +1599,14 @@ static void read_options(void)
 		DIE(EXIT_USAGE, "--name: the name is empty; `ps -eLo comm` lists what there is");
 	if (given['n']) /* the kernel cuts a comm at 15 bytes, so a longer name is cut as well */
 		memcpy(opt.kernel.comm, given['n'], strnlen(given['n'], SIGFD_COMM_LEN - 1));
-	if (given['s'])
-		opt.kernel.signals = signal_set((char *)given['s']);
+	for (char *rest = (char *)given['s'], *name; (name = strsep(&rest, ","));) {
+		if (!signal_number(name))
+			DIE(EXIT_USAGE, "--signal: no '%.99s'; use a name or 1 to 64", name);
+		opt.kernel.signals |= SIGFD_BIT(signal_number(name));
+	}
 	while (given['H'] && strcmp(given['H'], hook_names[opt.hooks] ?: ""))
 		if (opt.hooks++ == SIGFD_BOTH)
-			DIE(EXIT_USAGE, "--hook: '%.99s' is not auto, pair, syscall or both",
-			    given['H']);
+			DIE(EXIT_USAGE, "--hook=%.99s: use auto, pair, syscall, both", given['H']);
 	opt.duration = number("duration", 'd', 1, INT_MAX);
 	opt.max_events = number("max-events", 'M', 1, LONG_MAX);
 	opt.buffer_kib = number("buffer", 'b', 4, 1 << 20) ?: 4096;
@@ -1468,27 +1619,27 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'h':
 	case 'V':
 		if (key == 'V')
-			puts(VERSION);
+			puts("sigfd 0.1");
 		else
 			argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP, (char *)"sigfd");
 		if (fflush(stdout))
 			DIE(EXIT_RUNNING,
 			    "can't write the output: %m; make room, or send it elsewhere");
 		exit(EXIT_SUCCESS);
-	case ARGP_KEY_ARG:
+	case ARGP_KEY_ARG: /* what is no option: COMMAND, if it stands behind `--` */
 		if (!state->quoted || state->next <= state->quoted)
 			DIE(EXIT_USAGE, "'%.99s' is no option; put a command after --", arg);
 		opt.command = state->argv + state->next - 1;
 		state->next = state->argc;
 		return 0;
-	case ARGP_KEY_END:
+	case ARGP_KEY_END: /* all has been read */
 		if (state->quoted && !opt.command)
 			DIE(EXIT_USAGE, "no command after --; name one, or leave -- out");
 		return 0;
 	case ARGP_KEY_ERROR:
 		/* Of short options in one word argp tells no more than the word before. */
 		DIE(EXIT_USAGE,
-		    "'%.99s': unknown or ambiguous, or its value is missing or not taken; see --help",
+		    "'%.99s': unknown, ambiguous, or its value is missing or not taken; see --help",
 		    state->argv[state->next - (state->next > 1)]);
 	default:
 		if (key <= 0 || key >= 128)
@@ -1512,13 +1663,14 @@ int main(int argc, char **argv)
 	int fd;
 
 	/*
-	 * A standard descriptor that was closed (>&-) must not become one of ours. It is closed to
-	 * COMMAND too, and can't be written to.
+	 * A standard descriptor that was closed (>&-) must not become one of ours, or what is
+	 * printed would be written to a map. What takes its place can't be written to, which is an
+	 * error that the user hears of; and it is closed to COMMAND, as it was to us.
 	 */
 	while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
 		;
 	close(fd);
-	setlocale(LC_CTYPE, "C.UTF-8");
+	setlocale(LC_CTYPE, "C.UTF-8"); /* for printable(), whatever the user's locale is */
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP | ARGP_NO_ERRS, NULL, NULL);
 	read_options();
 	take_signals();

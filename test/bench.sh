@@ -131,7 +131,6 @@ start() {
 	sigfd-json) launch Tracing "${sigfd[@]}" -j ;;
 	sigfd-pid) launch Tracing "${sigfd[@]}" -p $$ ;;
 	sigfd-signal) launch Tracing "${sigfd[@]}" -s HUP ;;
-	sigfd-nice) launch Tracing nice -n -20 "${sigfd[@]}" ;;
 	bpftrace) launch ready bpftrace --unsafe -B full "$work/script.bt" ;;
 	perf) prefix=(perf trace -o "$work/out" -e signalfd4 --) ;;
 	strace) prefix=(strace -f -o "$work/out" -e trace=signalfd4) ;;
@@ -245,7 +244,7 @@ threads() {
 	local i count who
 	for ((i = 1; i <= rounds; i++)); do
 		say "$place: threads, $i of $rounds"
-		for who in none bare sigfd sigfd-json sigfd-nice; do
+		for who in none bare sigfd sigfd-json; do
 			for count in 1 2 8; do
 				run "$who" "threads:$count:" -t "$count" -n $((fast * 4 / count))
 			done
@@ -345,11 +344,9 @@ prelude='
 		labels["sigfd-json"] = "sigfd -j"
 		labels["sigfd-pid"] = "sigfd, filtered out by pid"
 		labels["sigfd-signal"] = "sigfd, filtered out by signal"
-		labels["sigfd-nice"] = "sigfd at nice -20"
 		labels["perf"] = "perf trace"
 		labels["strace"] = "strace -f"
-		count = split("none bare sigfd sigfd-json sigfd-pid sigfd-signal sigfd-nice bpftrace " \
-			"perf strace", subject, " ")
+		count = split("none bare sigfd sigfd-json sigfd-pid sigfd-signal bpftrace perf strace", subject, " ")
 	}
 	{
 		key = $1 SUBSEP $2 SUBSEP $3

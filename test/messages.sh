@@ -398,7 +398,7 @@ test_building() {
 	prepare_build
 	says "the C compiler" builds CC=no-such-cc
 	says "clang is" builds CLANG=no-such-clang
-	says "clang 11" builds CLANG="$work/stub/clang"
+	says "clang 14" builds CLANG="$work/stub/clang"
 	says "bpftool is" builds BPFTOOL=
 	says "bpftool 5.13" builds BPFTOOL="$work/stub/bpftool"
 	says "pkg-config" builds PKG_CONFIG=no-such-pkg-config
@@ -604,7 +604,7 @@ test_live() {
 	says "can't execute" "$sigfd" -H syscall -- /tmp
 	says "can't write the output" to_full_disk "$sigfd" -H syscall
 	says "--cgroup: '<PATH>': <ERROR>" "$sigfd" -H syscall --cgroup=/no/such/folder
-	says "--cgroup: '<PATH>': not" "$sigfd" -H syscall --cgroup=/proc
+	says "--cgroup: '<PATH>': <ERROR>" "$sigfd" -H syscall --cgroup=/proc
 	says "<N> calls lost so far" to_stalled_reader
 	type -P strace >/dev/null || { report 77 "system calls that fail" <<<"no strace here" && return; }
 	says "can't <STEP>: <ERROR>; run as" failing bpf:error=EPERM "$sigfd" -H syscall

@@ -110,7 +110,7 @@ both_are_told_apart() {
 	[[ $(number_of '($4 == "true") != ($2 != $3)') == 0 ]]
 }
 
-# ---- A page that BPF can't wait for --------------------------------------------------------------
+# ---- A page that sigfd's BPF can't wait for (for BPF that can: docs/proofs/sleepable.c) ---------
 
 trace_one() {
 	if [[ $2 == userfault ]]; then
@@ -155,10 +155,10 @@ main() {
 		kernel_copy_is_right
 	tap 'C43 S94 where both see a call, they tell of each change in between, and of no other' \
 		both_are_told_apart
-	tap 'S95 BPF at the boundary reads nothing from a page that is not in the page table' \
+	tap 'S95 BPF that may not sleep reads nothing at the boundary from a page that is not in the page table' \
 		boundary_is_blind untouched
 	tap 'S95 a probe on do_signalfd4 has the mask from such a page' kernel_copy_is_not untouched
-	tap 'S96 BPF at the boundary reads nothing from a page that is supplied on demand' \
+	tap 'S96 BPF that may not sleep reads nothing at the boundary from a page that is supplied on demand' \
 		boundary_is_blind userfault
 	tap 'S96 a probe on do_signalfd4 has the mask that was supplied' \
 		kernel_copy_is_not userfault

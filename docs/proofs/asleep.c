@@ -61,6 +61,22 @@ static int read_with_handler(void)
 	return read_one();
 }
 
+static void *block_and_send(void *unused)
+{
+	block(signals(SIGUSR1, 0));
+	must(sleeps_in(getpid(), SYS_read) ? 0 : -1); /* the main thread */
+	must(kill(getpid(), SIGUSR1));
+	return unused;
+}
+
+static int read_while_other_blocks(void)
+{
+	pthread_t other;
+
+	must(-pthread_create(&other, NULL, block_and_send, NULL));
+	return read_with_handler();
+}
+
 static void one_thread(void)
 {
 	int core, stop;
@@ -68,6 +84,8 @@ static void one_thread(void)
 	ok(has_read(sent_to_sleeper(read_with_handler, SIGUSR1), SIGUSR1),
 	   "S35 the read in which the only thread sleeps takes a signal that is not blocked: its "
 	   "handler does not run");
+	ok(has_read(in_child(read_while_other_blocks), SIGUSR1),
+	   "S35 where all other threads block it, too");
 	ok(WTERMSIG(sent_to_sleeper(read_one, SIGTERM)) == SIGTERM,
 	   "S35 a signal that by default ends the process does so, though its only thread sleeps "
 	   "in read");
@@ -118,28 +136,49 @@ static void ignoring(void)
 static volatile sig_atomic_t times_read;
 static volatile pid_t reader_tid;
 
+static int reader_blocks;
+
 static void *read_for_ever(void *fd)
 {
-	block(signals(SIGUSR1, 0));
+	if (reader_blocks)
+		block(signals(SIGUSR1, 0));
 	reader_tid = gettid();
 	while (next_signal(*(int *)fd) == SIGUSR1)
 		times_read++;
 	return NULL;
 }
 
+static void send_self(void)
+{
+	kill(getpid(), SIGUSR1);
+}
+
+/* From outside, so that no thread is about to return from its own kill(). */
+static void send_by_child(void)
+{
+	pid_t pid = must(fork());
+
+	if (!pid) {
+		kill(getppid(), SIGUSR1);
+		_exit(0);
+	}
+	must(waitpid(pid, NULL, 0));
+}
+
 /* The woken reader and the thread that is to run the handler race for each signal. */
-static int each_is_taken_once(void)
+static int each_is_taken_once(void (*send)(void))
 {
 	int fd = new_signalfd(signals(SIGUSR1, 0), 0);
+	struct sigaction action = { .sa_handler = count, .sa_flags = SA_RESTART };
 	pthread_t reader;
 
-	signal(SIGUSR1, count);
+	must(sigaction(SIGUSR1, &action, NULL));
 	must(-pthread_create(&reader, NULL, read_for_ever, &fd));
 	while (!reader_tid)
 		usleep(1000);
 	for (int sent = 1; sent <= 20; sent++) {
 		sleeps_in(reader_tid, SYS_read);
-		kill(getpid(), SIGUSR1);
+		send();
 		while (handled + times_read < sent)
 			usleep(1000);
 	}
@@ -148,11 +187,24 @@ static int each_is_taken_once(void)
 	return handled + times_read == 20;
 }
 
+static int sent_by_itself(void)
+{
+	reader_blocks = 1;
+	return each_is_taken_once(send_self);
+}
+
+static int sent_from_outside(void)
+{
+	reader_blocks = 0;
+	return each_is_taken_once(send_by_child);
+}
+
 static void two_threads(void)
 {
-	ok(true_in_child(each_is_taken_once),
-	   "S35 where a second thread does not block it, a signal goes to the sleeping read or to "
-	   "the handler, never to both");
+	ok(true_in_child(sent_by_itself),
+	   "S107 where the thread that sleeps in read blocks a signal and a second does not, each "
+	   "goes to the read or to the handler, never to both");
+	ok(true_in_child(sent_from_outside), "S107 where neither of the two blocks it, too");
 }
 
 int main(void)

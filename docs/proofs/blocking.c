@@ -9,7 +9,7 @@
  *	give the old mask back to each program that is started
  *
  * Each situation is a child of its own: some end in a death, and all leave a mask or a disposition
- * behind. The one exception to all this, a reader asleep in read, is in asleep.c.
+ * behind. The exceptions to all this are reads that wait already: asleep.c and uring.c.
  */
 #define _GNU_SOURCE
 #include "proof.h"
@@ -434,6 +434,10 @@ static int started(const char *question)
 		raise(SIGTERM);
 		return is_pending(SIGTERM);
 	}
+	if (!strcmp(question, "has SIGTERM its default")) {
+		must(sigaction(SIGTERM, NULL, &action));
+		return action.sa_handler == SIG_DFL;
+	}
 	must(sigaction(SIGCHLD, NULL, &action));
 	return action.sa_handler == SIG_IGN;
 }
@@ -470,6 +474,58 @@ static int start_with_child_ignored(void)
 	return execl("/proc/self/exe", "blocking", "is SIGCHLD ignored", NULL);
 }
 
+/* The shell's own mask: dash, unlike bash, gives its commands an empty one. */
+static int popen_blocks_term(void)
+{
+	FILE *output = popen("while read -r name set; do [ $name != SigBlk: ] || echo $set; done "
+			     "</proc/$$/status",
+			     "re");
+	uint64_t set = 0;
+
+	if (!output || fscanf(output, "%" SCNx64, &set) != 1)
+		return 0;
+	pclose(output);
+	return (set & bit(SIGTERM)) != 0;
+}
+
+static void give_mask_back(void)
+{
+	unblock(signals(SIGTERM, 0));
+}
+
+static int at_fork(void)
+{
+	must(-pthread_atfork(NULL, NULL, give_mask_back));
+	return WTERMSIG(in_child(start_program)) == SIGTERM;
+}
+
+static int at_popen(void)
+{
+	must(-pthread_atfork(NULL, NULL, give_mask_back));
+	return popen_blocks_term();
+}
+
+static int start_with_handler(void)
+{
+	signal(SIGTERM, count);
+	return execl("/proc/self/exe", "blocking", "has SIGTERM its default", NULL);
+}
+
+/* Programs that a library starts: nobody asks us between its fork and its exec. */
+static void helpers(void)
+{
+	ok(true_in_child(popen_blocks_term),
+	   "S112 popen does not give the old mask back: its command begins with TERM blocked");
+	ok(true_in_child(at_fork),
+	   "S112 a handler by pthread_atfork gives it back to who is forked");
+#ifdef __GLIBC__
+	ok(true_in_child(at_popen), "S112 popen does not call such a handler");
+#endif
+	ok(in_child(start_with_handler) == 0,
+	   "S112 exec sets a handler back to the default: who takes signals by a handler, which "
+	   "blocks nothing, leaves its programs nothing");
+}
+
 static void programs(void)
 {
 	block(signals(SIGTERM, 0)); /* as a daemon does for its descriptor */
@@ -479,6 +535,7 @@ static void programs(void)
 	ok(WTERMSIG(in_child(start_with_old_mask)) == SIGTERM && true_in_child(spawn_with_old_mask),
 	   "S36 a program that is given the old mask, between fork and exec or by "
 	   "posix_spawnattr_setsigmask, is ended by TERM");
+	helpers();
 	unblock(signals(SIGTERM, 0));
 	ok(in_child(start_with_child_ignored) == 0,
 	   "S36 SIG_IGN is kept over exec too: a program can begin with the silent SIGCHLD of S33");

@@ -178,6 +178,23 @@ static void set_by_update(void)
 	close(fd);
 }
 
+/* What an update takes out of the set, and what a program may have meant by it. */
+static void taken_out(void)
+{
+	int fd = new_signalfd(signals(SIGHUP, SIGTERM, 0), SFD_NONBLOCK), silent;
+	sigset_t blocked, hup = signals(SIGHUP, 0);
+
+	update(fd, signals(SIGTERM, 0));
+	must(sigprocmask(SIG_BLOCK, NULL, &blocked));
+	must(raise(SIGHUP)); /* would end this process */
+	silent = !is_readable(fd) && !next_signal(fd);
+	ok(sigismember(&blocked, SIGHUP) && silent && is_pending(SIGHUP),
+	   "S115 a signal that an update takes out of the set stays blocked: it is neither read "
+	   "nor acted on");
+	must(sigwaitinfo(&hup, NULL));
+	close(fd);
+}
+
 static void flags_of_update(void)
 {
 	const int both = SFD_CLOEXEC | SFD_NONBLOCK;
@@ -368,6 +385,7 @@ int main(void)
 	argument_flags();
 	argument_mask();
 	set_by_update();
+	taken_out();
 	flags_of_update();
 	sharing();
 	waking();

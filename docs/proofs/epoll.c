@@ -27,6 +27,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include "proof.h"
 
 static sigset_t accepted; /* HUP and USR1: what the descriptor accepts */
@@ -359,6 +360,39 @@ static int holds_when_stopped(int (*what)(void))
 	return status == 0;
 }
 
+/*
+ * Three children, each with a pidfd: a descriptor of the process itself, readable once it has
+ * ended. SIGCHLD would tell of one of the three (S45 in queue.c).
+ */
+static void children_one_by_one(void)
+{
+	static const char *const text =
+		"S109 epoll tells of each child's end by its pidfd, where one SIGCHLD stands for "
+		"three";
+	int all = must(epoll_create1(EPOLL_CLOEXEC)), told = 0, reaped = 0, fds[3];
+	struct epoll_event event = { .events = EPOLLIN }, events[4];
+	siginfo_t info;
+
+	for (int i = 0; i < 3; i++) {
+		event.data.u32 = start_child(pause);
+		fds[i] = syscall(SYS_pidfd_open, event.data.u32, 0);
+		if (fds[i] < 0) {
+			skip(text, strerror(errno));
+			return;
+		}
+		must(epoll_ctl(all, EPOLL_CTL_ADD, fds[i], &event));
+		must(kill(event.data.u32, SIGKILL));
+		must(waitid(P_PID, event.data.u32, &info, WEXITED | WNOWAIT));
+	}
+	told = must(epoll_wait(all, events, 4, 0));
+	for (int i = 0; i < told; i++)
+		reaped += waitpid(events[i].data.u32, NULL, 0) == (pid_t)events[i].data.u32;
+	ok(told == 3 && reaped == 3, "%s", text);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	close(all);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2)
@@ -382,5 +416,6 @@ int main(int argc, char **argv)
 	   "S74 stop and continue end epoll_wait with EINTR, though no handler runs");
 	ok(holds_when_stopped(goes_on_in_poll) && holds_when_stopped(goes_on_in_read),
 	   "S74 stop and continue end neither poll nor read of the descriptor");
+	children_one_by_one();
 	return done();
 }

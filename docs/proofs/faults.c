@@ -3,7 +3,7 @@
  * faults.c: SIGSEGV and its like, when they come of an instruction of the program itself. The
  * instruction can't be gone past, so its signal can't wait to be read. Where it is blocked or
  * ignored, force_sig_info_to_task() (kernel/signal.c@v5.10 to v7.3) sets its default action, and
- * unblocks it.
+ * unblocks it. The one read that comes before that is in uring.c.
  */
 #define _GNU_SOURCE
 #include "proof.h"

@@ -15,6 +15,8 @@
  * A signal without a record is read as one by kill() from process 0 of user 0.
  */
 #include "proof.h"
+#include <fcntl.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -260,6 +262,61 @@ static void timers(void)
 	close(fd);
 }
 
+/* A message to an empty queue of which this process wants to be told by that signal. */
+static mqd_t queue_with_message(int sig)
+{
+	struct mq_attr size = { .mq_maxmsg = 1, .mq_msgsize = 1 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = sig,
+				  .sigev_value.sival_int = 5 };
+	char name[32];
+	mqd_t mq;
+
+	snprintf(name, sizeof(name), "/sigfd-proof-%d", getpid());
+	mq = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK, 0600, &size);
+	if (mq < 0)
+		return mq;
+	must(mq_unlink(name));
+	must(mq_notify(mq, &event));
+	must(mq_send(mq, "m", 1, 0));
+	return mq;
+}
+
+static int has_message(mqd_t mq)
+{
+	char message;
+	int got = mq_receive(mq, &message, 1, NULL) == 1;
+
+	mq_close(mq);
+	return got;
+}
+
+/* __do_notify(), ipc/mqueue.c@v6.1 to v7.3, does not look at what became of the signal. */
+static void message_queues(void)
+{
+	const char *lost = "S110 at the limit a message comes into its queue, and the real-time "
+			   "signal that mq_notify has asked for does not";
+	int fd = new_signalfd(signals(SIGHUP, SIGRTMIN, 0), SFD_NONBLOCK), whole;
+	mqd_t mq;
+
+	set_limit(RLIM_INFINITY);
+	mq = queue_with_message(SIGRTMIN);
+	if (mq < 0) {
+		skip(lost, strerror(errno));
+		return;
+	}
+	whole = read_all(fd) == 1 && records[0].ssi_code == SI_MESGQ && records[0].ssi_int == 5 &&
+		records[0].ssi_pid == (unsigned int)getpid();
+	whole = has_message(mq) && whole;
+	set_limit(0);
+	mq = must(queue_with_message(SIGRTMIN));
+	ok(whole && has_message(mq) && read_all(fd) == 0, "%s", lost);
+	mq = must(queue_with_message(SIGHUP));
+	ok(has_message(mq) && read_all(fd) == 1 && is_bare(&records[0], SIGHUP),
+	   "S110 at the limit a standard signal by mq_notify comes, but value and sender are lost");
+	close(fd);
+}
+
 int main(void)
 {
 	sigset_t all;
@@ -273,5 +330,6 @@ int main(void)
 	realtime_signals();
 	standard_signals();
 	timers();
+	message_queues();
 	return done();
 }

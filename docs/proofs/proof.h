@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,6 +110,17 @@ static inline void begin_afresh(void)
 static inline int new_signalfd(sigset_t set, int flags)
 {
 	return must(signalfd(-1, &set, flags));
+}
+
+/* By the kernel's name: a stable kernel may have, and some do, what came later. */
+static inline int is_since(int major, int minor)
+{
+	struct utsname name;
+	int here = 0, here_minor = 0;
+
+	must(uname(&name));
+	sscanf(name.release, "%d.%d", &here, &here_minor);
+	return here > major || (here == major && here_minor >= minor);
 }
 
 /* A signal's bit in a set, as kernel_set() returns it. */

@@ -250,6 +250,53 @@ static void children(void)
 	close(fd);
 }
 
+/* Is SIGCHLD the next that is read, with this code? It comes some time after wait() can tell. */
+static int is_told(int fd, int code)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+	must(poll(&ready, 1, 60000));
+	return read_all(fd) == 1 && records[0].ssi_code == code;
+}
+
+static pid_t child_to_signal(int flags)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL, .sa_flags = flags };
+
+	must(sigaction(SIGCHLD, &action, NULL));
+	return start_child(pause);
+}
+
+static void stops_of_children(void)
+{
+	int fd = new_signalfd(signals(SIGCHLD, 0), SFD_NONBLOCK), told;
+	pid_t child = child_to_signal(0);
+	siginfo_t info;
+
+	must(kill(child, SIGSTOP));
+	told = is_told(fd, CLD_STOPPED);
+	must(kill(child, SIGCONT));
+	told = told && is_told(fd, CLD_CONTINUED);
+	must(kill(child, SIGKILL));
+	told = told && is_told(fd, CLD_KILLED);
+	must(waitpid(child, NULL, 0));
+	ok(told,
+	   "S108 SIGCHLD comes when a child is stopped and when it is continued too; ssi_code is "
+	   "CLD_STOPPED or CLD_CONTINUED");
+
+	/* Had the stop been told, its signal would be the first, and the only one. */
+	child = child_to_signal(SA_NOCLDSTOP);
+	must(kill(child, SIGSTOP));
+	must(waitid(P_PID, child, &info, WSTOPPED));
+	must(kill(child, SIGCONT));
+	sleeps_in(child, ANY_CALL);
+	must(kill(child, SIGKILL));
+	ok(is_told(fd, CLD_KILLED), "S108 with SA_NOCLDSTOP it comes at the end alone");
+	must(waitpid(child, NULL, 0));
+	signal(SIGCHLD, SIG_DFL);
+	close(fd);
+}
+
 static void stop_and_continue(void)
 {
 	int fd = new_signalfd(signals(SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, 0), SFD_NONBLOCK);
@@ -369,6 +416,7 @@ int main(void)
 	order();
 	fields();
 	children();
+	stops_of_children();
 	stop_and_continue();
 	ignoring();
 	reading();

@@ -17,7 +17,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #define RECORD ((ssize_t)sizeof(struct signalfd_siginfo))
@@ -244,16 +243,6 @@ static int read_without_sleep(void)
 	return preadv2(sleeping_fd, &whole, 1, -1, RWF_NOWAIT) < 0 ? errno : 0;
 }
 
-static int is_since_6_10(void)
-{
-	struct utsname name;
-	int major = 0, minor = 0;
-
-	must(uname(&name));
-	sscanf(name.release, "%d.%d", &major, &minor);
-	return major > 6 || (major == 6 && minor >= 10);
-}
-
 /*
  * Before 6.10 signalfd had .read alone, so that readv() was a loop of reads, one a segment
  * (do_loop_readv_writev() in fs/read_write.c@v6.1): each with its own check of the size, and each
@@ -275,7 +264,7 @@ static void vectors(void)
 	got = readv(fd, halves, 2);
 	one_buffer = got == RECORD;
 	refused = got < 0 && errno == EINVAL && next_signal(fd) == SIGUSR1;
-	ok(one_buffer ? !is_pending(SIGUSR1) : refused && !is_since_6_10(),
+	ok(one_buffer ? !is_pending(SIGUSR1) : refused && !is_since(6, 10),
 	   "S80 a readv of two segments of 64 bytes gets a record from 6.10 on; before, each "
 	   "segment is a read of its own: EINVAL");
 

@@ -181,6 +181,26 @@ static pthread_t start_reader(struct reader *reader, int hear)
 }
 
 /*
+ * How often a thread has given up the processor by itself. Who has woken and finds nothing sleeps
+ * again, and is counted once more; that it sleeps must be waited for.
+ */
+static long switches_of(pid_t tid)
+{
+	char path[64], line[128];
+	long switches = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file) &&
+	       sscanf(line, "voluntary_ctxt_switches: %ld", &switches) < 1)
+		;
+	if (file)
+		fclose(file);
+	return switches;
+}
+
+/*
  * What waits is a read, on its process's queue (sighand->signalfd_wqh). A signal wakes all who
  * sleep there (signalfd_dequeue adds itself as not exclusive), and the first to run takes it.
  */
@@ -189,7 +209,8 @@ static void nothing_queues(void)
 	struct reader first, second;
 	pthread_t threads[2];
 	char signo = 0, other = 0;
-	int pipes[2], blocking = new_signalfd(accepted, 0), made;
+	int pipes[2], blocking = new_signalfd(accepted, 0), made, left;
+	long slept[2];
 
 	must(pipe(pipes));
 	first = second = (struct reader){ .fd = blocking, .say = pipes[1] };
@@ -199,10 +220,16 @@ static void nothing_queues(void)
 	   "C07 a call of signalfd returns while another thread sleeps in read: it waits for none");
 
 	threads[1] = start_reader(&second, pipes[0]);
+	slept[0] = switches_of(first.tid);
+	slept[1] = switches_of(second.tid);
 	kill(getpid(), SIGHUP);
 	must(read(pipes[0], &signo, 1));
 	ok(signo == SIGHUP && stays_silent(pipes[0]),
 	   "C07 S57 of two threads asleep in read one gets the signal, and the other sleeps on");
+	left = sleeps_in(first.tid, SYS_read) ? 0 : 1;
+	must(sleeps_in(left ? second.tid : first.tid, SYS_read) ? 0 : -1);
+	ok(switches_of(left ? second.tid : first.tid) > slept[left],
+	   "S111 a signal wakes each thread that sleeps in read, though one takes it");
 	kill(getpid(), SIGUSR1);
 	must(read(pipes[0], &other, 1));
 	ok(other == SIGUSR1, "C07 S57 the reader that slept on gets the next signal");
