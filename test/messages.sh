@@ -14,6 +14,7 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 source test/tap.sh || exit
 PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C # other programs' words are compared
 
 # ---- What is in the sources, and what on the page ------------------------------------------------
 
@@ -132,8 +133,8 @@ sub filled {
 # before it, unless no hook needs it.
 sub messages_of_c {
 	my ($file) = @_;
-	my ($c, $page) = (slurp($file), slurp('docs/troubleshooting.md'));
-	my @found;
+	my ($c, @found) = slurp($file);
+	my %named = map { $_ => 0 } slurp('docs/troubleshooting.md') =~ /^ +\| ([^|]+) \|/mg;
 	$c =~ s{($string|$char)|/\*.*?\*/|//[^\n]*}{$1 // ' '}gse;
 	push @found, literal($1) while $c =~ /^#error ($string)/mg;
 	$c =~ s/^#(?:\\\n|.)*//mg;
@@ -146,7 +147,8 @@ sub messages_of_c {
 		if ($function eq 'must') {
 			my $step = literal($arguments[1]) // '';
 			push @faults, "$file: a step that the page does not name: $arguments[1]"
-				unless $step and $page =~ /^\s+\| \Q$step\E \|/m;
+				unless exists $named{$step};
+			$named{$step}++;
 		} elsif ($function eq 'need') {
 			my $name = $arguments[1] =~ /^\s*0\s*$/ ? '' : literal($arguments[0]) . ': ';
 			push @found, values_of($arguments[3], $before),
@@ -160,6 +162,9 @@ sub messages_of_c {
 			}
 		}
 	}
+	delete $named{'the step'};    # the heading
+	push @faults, map { "not a step in the sources: $_" } grep { !$named{$_} } keys %named
+		if grep { $_ } values %named;
 	# Nothing else may print an error.
 	my $printers = qr/(?:perror|v?dprintf|warnx?|errx?|error|argp_[efu]\w+)\s*\(/;
 	$c =~ s/^static [^\n]*\bcomplain\([^\n]*\n\{.*?^\}//msg;
@@ -341,6 +346,18 @@ says() {
 test_agreement() {
 	messages compare >"$work/said" 2>&1
 	report $? "the page has every message of the sources, and no other" <"$work/said"
+	lost_sections >"$work/said"
+	[[ ! -s $work/said ]]
+	report $? "every section that --explain cites is in the manual page" <"$work/said"
+}
+
+lost_sections() {
+	local section
+	grep -oE '"[A-Z]+: ' sigfd.c | tr -d '": ' | sort -u >"$work/sections"
+	[[ -s $work/sections ]] || echo "none is cited"
+	while read -r section; do
+		grep -qE "^\.S[HS] $section$" docs/sigfd.8 || echo "$section"
+	done <"$work/sections"
 }
 
 # ---- Building -----------------------------------------------------------------------------------
@@ -370,7 +387,7 @@ preprocesses_for() {
 
 # shellcheck disable=SC2317,SC2329 # called by says
 compiles() {
-	printf '%s\n' "$1" | LC_ALL=C "${@:2}" -fsyntax-only -x c -
+	printf '%s\n' "$1" | "${@:2}" -fsyntax-only -x c -
 }
 
 test_building() {
