@@ -344,7 +344,7 @@ check_keys() {
 	build/unit json 1 | jq -r 'keys[]' >"$work/keys"
 	[[ -s $work/keys ]] || return # how many, random_json() counts
 	manual | sed -n '/^JSON/,/^[A-Z]* *STATUS/p' | grep -E '^ {7}[a-z_, ]+' |
-		cut -c8-44 | tr -s ', ' '\n' >"$work/headed"
+		cut -c8-52 | tr -s ', ' '\n' >"$work/headed"
 	while read -r key; do
 		grep -qx -- "$key" "$work/headed" ||
 			{ echo "no entry in the manual page: $key" && bad=1; }
