@@ -139,7 +139,6 @@ static void put_event(const struct sigfd_event *e);
 static void flush_records(void);
 static bool stopping(void);
 static void start_command(void);
-static void reap(void);
 static const char *text_of(const char *path);
 
 /*
@@ -342,7 +341,8 @@ static void say_losses(void)
 
 /*
  * The run itself, in turns: sleep, take what the ring buffer holds, write it out, look who has
- * ended. The kernel half wakes the poll only when the ring buffer is filling; else the tick does.
+ * ended (stopping() does). The kernel half wakes the poll only when the ring buffer is filling;
+ * else the tick does.
  *
  * An event's time is of the kernel half's clock, which a user can't read a date from. The
  * difference to the date is taken anew at each tick: the one may be set, and the other stops in
@@ -374,8 +374,6 @@ static void receive(void)
 		if (fds[1].revents & (POLLERR | POLLHUP) || fds[2].revents ||
 		    (opt.kernel.tid && kill(opt.kernel.tid, 0) && errno == ESRCH))
 			run.stop = true; /* nothing more can be shown, or come */
-		if (opt.command)
-			reap();
 		say_losses();
 	}
 }
@@ -1053,6 +1051,27 @@ static void take_signals(void)
 }
 
 /*
+ * Takes in what has ended, or it would stay as a zombie. The run ends with the last descendant, not
+ * with the command itself; only if a signal has asked for the end is the command's own enough.
+ */
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != run.command)
+			continue;
+		run.command = 0;
+		run.stop |= run.signal != 0; /* it was to end, and has */
+		status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		run.status = run.status ?: status;
+	}
+	if (pid < 0 && errno == ECHILD)
+		run.stop = true;
+}
+
+/*
  * Is it time to end? Takes in the signals that have come: asked wherever sigfd might stay for long,
  * in place of signal handlers, which could do next to nothing safely. The first one while COMMAND
  * runs is for COMMAND, which may want to end in its own way: sigfd goes on until it has. What the
@@ -1064,6 +1083,8 @@ static bool stopping(void)
 	bool end = run.deadline && now(CLOCK_MONOTONIC) >= run.deadline;
 	siginfo_t info;
 
+	if (opt.command)
+		reap();
 	/* SI_KERNEL: the terminal has sent it, to all of its foreground process group. */
 	while (sigtimedwait(&our_signals, &info, &at_once) > 0) {
 		if (!run.command || run.signal)
@@ -1073,7 +1094,7 @@ static bool stopping(void)
 		run.signal = info.si_signo;
 	}
 	run.stop |= end;
-	if (end && !run.hurry)
+	if (run.stop && (end || run.signal) && !run.hurry)
 		run.hurry = now(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ULL;
 	return run.stop;
 }
@@ -1127,27 +1148,6 @@ static void start_command(void)
 	status = errno == ENOENT ? 127 : 126;
 	complain("can't execute '%.99s': %m; name a program in PATH or its path", *opt.command);
 	_exit(status);
-}
-
-/*
- * Takes in what has ended, or it would stay as a zombie. The run ends with the last descendant, not
- * with the command itself; only if a signal has asked for the end is the command's own enough.
- */
-static void reap(void)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != run.command)
-			continue;
-		run.command = 0;
-		run.stop |= run.signal != 0; /* it was to end, and has */
-		status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-		run.status = run.status ?: status;
-	}
-	if (pid < 0 && errno == ECHILD)
-		run.stop = true;
 }
 
 /* ---- The host: what sigfd needs, and what is there ------------------------------------------- */

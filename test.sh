@@ -9,6 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C.UTF-8 # other programs' words are looked for below
 
 build_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config)
 test_packages=(jq strace valgrind cppcheck shellcheck clang-format mandoc groff man-db procps

@@ -24,7 +24,7 @@ usage() {
 
 	Runs README.md's ./test.sh --install --demo on a bare root of Debian 12 and
 	of Debian 13 (bookworm and trixie, or each SUITE), as root, and prints TAP.
-	Wants debootstrap and git.
+	Wants mmdebstrap and git.
 
 	  --all   ./test.sh --install too, every test: half an hour each
 
@@ -47,25 +47,16 @@ parse_options() {
 
 # ---- A bare root ---------------------------------------------------------------------------------
 
-# Packages come from where this machine has its own, and as its apt gets them.
-configure_apt() {
+# Its packages come from where this machine has its own, and as its apt gets them.
+make_bare() {
 	local uri name
+	[[ -n $sources ]] || { echo "apt on this machine has no index of Debian $codename" && return 1; }
+	apt-config dump | grep -i '^Acquire::' >acquire
 	while read -r uri name; do
 		echo "deb $uri ${name/#$codename/$suite} main"
-	done <<<"$sources" >"$1/etc/apt/sources.list"
-	apt-config dump | grep -i '^Acquire::' >"$1/etc/apt/apt.conf.d/99sigfd"
-}
-
-make_bare() {
-	local bare=$cache/$suite.new mirror
-	mirror=$(sed -n "s/ $codename\$//p" <<<"$sources" | head -n 1)
-	[[ -n $mirror ]] || { echo "apt on this machine has no index of Debian $codename" && return 1; }
-	rm -rf "$bare"
-	debootstrap --variant=minbase --include=ca-certificates "$suite" "$bare" "$mirror"
-	configure_apt "$bare"
-	tar c --numeric-owner -C "$bare" . >"$cache/$suite.tar.new"
-	mv "$cache/$suite.tar.new" "$cache/$suite.tar"
-	rm -rf "$bare"
+	done <<<"$sources" | mmdebstrap --variant=minbase --aptopt="$PWD/acquire" \
+		--dpkgopt=force-unsafe-io --include=ca-certificates "$suite" "$cache/$suite.new.tar" -
+	mv "$cache/$suite.new.tar" "$cache/$suite.tar"
 }
 
 is_bare() {
@@ -101,12 +92,15 @@ clean_up() {
 	[[ -z ${root-} ]] || rm -rf --one-file-system "$root"
 }
 
-# What the commands must print at their end.
+# What the commands must print at their end. (A static program is what the distribution's libraries
+# may be unfit for.)
 demo() {
 	prepare
 	in_root ./test.sh --install --demo >out 2>err
 	grep -q '^sigfd: 6 calls: 6 shown, 0 lost' err
 	equal 'lines' 7 "$(wc -l <out)"
+	in_root make static >log 2>&1
+	in_root ./sigfd-static --version
 }
 
 every_test() {
@@ -129,14 +123,14 @@ main() {
 		end_tap
 		return
 	fi
-	for program in debootstrap git; do
+	for program in mmdebstrap git; do
 		type -P "$program" >/dev/null ||
 			{ echo "roots.sh: $program is missing: apt-get install $program" >&2 && exit 2; }
 	done
 	sources=$(apt_sources)
 	for suite in "${suites[@]}"; do
 		tap "$suite: a bare root" is_bare
-		tap "$suite: ./test.sh --install --demo" demo
+		tap "$suite: ./test.sh --install --demo, and make static" demo
 		[[ $all == no ]] || tap "$suite: ./test.sh --install" every_test
 	done
 	end_tap

@@ -283,7 +283,8 @@ fetch() {
 		guest_busybox=$root/bin/busybox
 	fi
 	! is_fetched || return 0
-	mkdir -p "$cache" 2>/dev/null && [[ -w $cache ]] ||
+	mkdir -p "$cache" 2>/dev/null || true
+	[[ -w $cache ]] ||
 		die 125 "$cache can't be written to; name a folder: export SIGFD_CACHE=FOLDER"
 	(
 		flock 9
