@@ -105,6 +105,8 @@ $(O)/tools.stamp: Makefile
 	$(call need,test "$$($(CLANG) -dumpversion | cut -d. -f1)" -ge 14,clang 14 or \
 		later,clang,clang,clang,clang)
 	$(call need,test -n "$(BPFTOOL)",bpftool,bpftool or linux-tools-generic,bpftool,bpf,bpftool)
+	$(call need,$(BPFTOOL) gen help 2>&1 | grep object,bpftool 5.13 or \
+		later,bpftool or linux-tools-generic,bpftool,bpf,bpftool)
 	$(call need,command -v $(PKG_CONFIG),pkg-config,pkg-config,pkgconf-pkg-config,pkgconf,pkg-config)
 	$(call need,$(PKG_CONFIG) --exists libbpf,libbpf,libbpf-dev,libbpf-devel,libbpf,libbpf-devel)
 	$(call need,$(PKG_CONFIG) --atleast-version=1.0 libbpf,libbpf 1.0 or \
