@@ -13,7 +13,13 @@ PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Where intermediates go. The programs stay in the tree, where the tests and the pages have them.
 O ?= build
+
+# To make a name with a space is two names.
+ifneq ($(words $(O)),1)
+$(error sigfd: O=$(O) is not one word; name a folder without spaces)
+endif
 
 # libbpf's macros find a function's arguments in its registers: which, __TARGET_ARCH_ says.
 BPF_ARCH := $(shell echo $(ARCH) | sed -e 's/^x86_64$$\|^amd64$$/x86/' -e 's/^aarch64$$/arm64/' \
@@ -50,8 +56,18 @@ sigfd: sigfd.c sigfd.h $(O)/sigfd.skel.h Makefile
 
 static: sigfd-static
 
-sigfd-static: sigfd.c sigfd.h $(O)/sigfd.skel.h Makefile
-	$(CC) $(ALL_CFLAGS) -static $< $(LDFLAGS) $(LIBS_STATIC) -o $@
+sigfd-static: sigfd.c sigfd.h $(O)/sigfd.skel.h $(O)/libelf.o Makefile
+	$(CC) $(ALL_CFLAGS) -static $< $(O)/libelf.o $(LDFLAGS) $(LIBS_STATIC) -o $@
+
+# Debian 13's libelf.a (elfutils 0.192-4) calls two functions that it does not hold. They begin and
+# end a tree that only elf_getdata_rawchunk() uses, which neither libbpf nor sigfd calls: there,
+# empty ones do. Elsewhere the object is empty.
+LIBELF_A = $(shell $(CC) -print-file-name=libelf.a)
+$(O)/libelf.o: $(O)/tools.stamp
+	@nm "$(LIBELF_A)" 2>/dev/null | \
+		awk '$$NF ~ /^eu_search_tree_(init|fini)$$/ { found[$$NF] = found[$$NF] $$(NF - 1) } \
+		END { for (f in found) if (found[f] !~ /T/) print "void " f "(void) {}" }' >$(O)/libelf.c
+	$(CC) $(CFLAGS) -c $(O)/libelf.c -o $@
 
 # The name in the skeleton is taken from the object's file name unless given.
 $(O)/sigfd.skel.h: $(O)/sigfd.bpf.o
@@ -65,12 +81,12 @@ $(O)/sigfd.bpf.o: sigfd.bpf.c sigfd.h $(O)/vmlinux.h Makefile
 # Made anew, and all that follows, only where something outside the tree has changed: the stamp
 # holds which BTF and its checksum, and what was set on the command line.
 $(O)/vmlinux.h: $(O)/stamp
-	$(BPFTOOL) btf dump file $(VMLINUX_BTF) format c >$@
+	$(BPFTOOL) btf dump file "$(VMLINUX_BTF)" format c >$@
 
 $(O)/stamp: FORCE | $(O)/tools.stamp
-	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF); use a kernel" \
+	@test -r "$(VMLINUX_BTF)" || { echo "sigfd: no BTF at $(VMLINUX_BTF); use a kernel" \
 		"with CONFIG_DEBUG_INFO_BTF, or name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
-	@stamp="$(VMLINUX_BTF) $$(cksum <$(VMLINUX_BTF)) $(BPF_ARCH) $(CC) $(CFLAGS) $(CLANG)"; \
+	@stamp="$(VMLINUX_BTF) $$(cksum <"$(VMLINUX_BTF)") $(BPF_ARCH) $(CC) $(CFLAGS) $(CLANG)"; \
 		test "$$stamp" = "$$(cat $@ 2>/dev/null)" || echo "$$stamp" >$@
 
 .PHONY: FORCE
@@ -86,9 +102,11 @@ endef
 $(O)/tools.stamp: Makefile
 	$(call need,command -v $(firstword $(CC)),the C compiler,gcc,gcc,gcc,gcc)
 	$(call need,command -v $(CLANG),clang,clang,clang,clang,clang)
-	$(call need,test "$$($(CLANG) -dumpversion | cut -d. -f1)" -ge 11,clang 11 or \
+	$(call need,test "$$($(CLANG) -dumpversion | cut -d. -f1)" -ge 14,clang 14 or \
 		later,clang,clang,clang,clang)
 	$(call need,test -n "$(BPFTOOL)",bpftool,bpftool or linux-tools-generic,bpftool,bpf,bpftool)
+	$(call need,$(BPFTOOL) gen help 2>&1 | grep object,bpftool 5.13 or \
+		later,bpftool or linux-tools-generic,bpftool,bpf,bpftool)
 	$(call need,command -v $(PKG_CONFIG),pkg-config,pkg-config,pkgconf-pkg-config,pkgconf,pkg-config)
 	$(call need,$(PKG_CONFIG) --exists libbpf,libbpf,libbpf-dev,libbpf-devel,libbpf,libbpf-devel)
 	$(call need,$(PKG_CONFIG) --atleast-version=1.0 libbpf,libbpf 1.0 or \
@@ -123,20 +141,24 @@ bench: all static programs
 	test/bench.sh $(BENCH)
 
 install: sigfd
-	install -D -m 755 sigfd $(DESTDIR)$(PREFIX)/sbin/sigfd
-	install -D -m 644 docs/sigfd.8 $(DESTDIR)$(PREFIX)/share/man/man8/sigfd.8
+	install -D -m 755 sigfd "$(DESTDIR)$(PREFIX)/sbin/sigfd"
+	install -D -m 644 docs/sigfd.8 "$(DESTDIR)$(PREFIX)/share/man/man8/sigfd.8"
 	install -D -m 644 docs/sigfd.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sigfd
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sigfd"
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/sigfd $(DESTDIR)$(PREFIX)/share/man/man8/sigfd.8 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sigfd
+	rm -f "$(DESTDIR)$(PREFIX)/sbin/sigfd" "$(DESTDIR)$(PREFIX)/share/man/man8/sigfd.8" \
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sigfd"
 
+# A folder that O names may hold other things too.
 clean:
-	rm -rf $(O) sigfd sigfd-static test/bin
+	rm -rf build sigfd sigfd-static test/bin
+	rm -rf $(addprefix $(O)/,vmlinux.h sigfd.bpf.o sigfd.tmp.o sigfd.skel.h libelf.c libelf.o \
+		stamp tools.stamp proofs)
 
 help:
 	@echo "make            ./sigfd                       (VMLINUX_BTF=FILE ARCH=MACHINE CC= CLANG=)"
+	@echo "                O=FOLDER is for intermediates only: programs stay in the tree"
 	@echo "make static     ./sigfd-static, one file for other hosts"
 	@echo "make programs   what the tests trace, in test/bin, and the proofs, in $(O)/proofs"
 	@echo "make check      the tests                     (./test.sh --help)"

@@ -18,7 +18,7 @@
  * to copy from user memory, it asks of the kernel by helpers, the functions named bpf_*.
  *
  * To add a field to what is shown, or to trace another call: docs/walkthrough.md has both as
- * patches that the tests apply. To see programs and maps live, it says what to type.
+ * recipes that the tests run. To see programs and maps live, it says what to type.
  *
  * No hook sees a whole call: one sees the arguments, another the result. What must hold:
  *
@@ -327,10 +327,10 @@ static struct sigfd_event *in_flight(struct task_struct *task)
 
 /*
  * [B4] do_signalfd4 has returned. A kretprobe puts an address of its own in the place of the return
- * address as the function begins, and so gets control when it ends; the result is in a register,
- * and the arguments are gone, which is why [B1] has to keep them. The places to keep the true
- * addresses in are limited: where too many calls are in the function at once, a return is missed.
- * [B3] finds out at the thread's next call.
+ * address as the function begins, and so gets control when it ends; the result is in a register
+ * (BPF_KRETPROBE takes ctx->ax on x86), and the arguments are gone, which is why [B1] has to keep
+ * them. The places to keep the true addresses in are limited: where too many calls are in the
+ * function at once, a return is missed, which the thread's next call tells: [B3].
  *
  * The value is an int: only the low half of the register means anything, and -EBADF read as a long
  * would be 4294967287.

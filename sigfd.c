@@ -84,6 +84,8 @@ static const char *const hook_names[] = {
 	"auto", [SIGFD_PAIR] = "pair", [SIGFD_SYSCALL] = "syscall", [SIGFD_BOTH] = "both"
 };
 
+enum { KEY_CHECK = 1 }; /* for --check, in the place of an option's letter: it has none */
+
 /* What the user asked for; read_options() fills it. */
 static struct {
 	struct sigfd_settings kernel; /* what the kernel half needs to know of it */
@@ -137,7 +139,6 @@ static void put_event(const struct sigfd_event *e);
 static void flush_records(void);
 static bool stopping(void);
 static void start_command(void);
-static void reap(void);
 static const char *text_of(const char *path);
 
 /*
@@ -272,14 +273,14 @@ static bool prove(void)
 {
 	run.proven = 0;
 	memcpy(&run.nonce, (void *)getauxval(AT_RANDOM), sizeof(run.nonce));
-	run.skel->bss->phase = SIGFD_PROOF;
 	for (int tries = 0; tries < 10 && !run.proven; tries++) {
 		usleep(tries * 20000);
+		run.skel->bss->phase = SIGFD_PROOF;
 		syscall(SYS_signalfd4, -1, &run.nonce, sizeof(run.nonce), SIGFD_MARK_FLAGS);
+		run.skel->bss->phase = SIGFD_CLOSED; /* or another's marked calls might never end */
 		while (ring_buffer__consume(run.ring) < 0)
 			;
 	}
-	run.skel->bss->phase = SIGFD_CLOSED;
 	return run.proven;
 }
 
@@ -340,7 +341,8 @@ static void say_losses(void)
 
 /*
  * The run itself, in turns: sleep, take what the ring buffer holds, write it out, look who has
- * ended. The kernel half wakes the poll only when the ring buffer is filling; else the tick does.
+ * ended (stopping() does). The kernel half wakes the poll only when the ring buffer is filling;
+ * else the tick does.
  *
  * An event's time is of the kernel half's clock, which a user can't read a date from. The
  * difference to the date is taken anew at each tick: the one may be set, and the other stops in
@@ -372,8 +374,6 @@ static void receive(void)
 		if (fds[1].revents & (POLLERR | POLLHUP) || fds[2].revents ||
 		    (opt.kernel.tid && kill(opt.kernel.tid, 0) && errno == ESRCH))
 			run.stop = true; /* nothing more can be shown, or come */
-		if (opt.command)
-			reap();
 		say_losses();
 	}
 }
@@ -437,7 +437,7 @@ static void account(void)
 		sprintf(skipped, "; %lu entries skipped by the kernel", n);
 	if (c.unread)
 		sprintf(unread, "; %llu left out, since their mask could not be read", c.unread);
-	if (opt.given['q'] && fired)
+	if (opt.given['q'] && fired && !lost)
 		return;
 	complain("%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
 		 "missed %lu%s)%s%s%s",
@@ -820,7 +820,8 @@ static void put_notes(const struct sigfd_event *e, const struct meaning *m, bool
 		__u64 set;        /* 0: about no signals */
 		const char *line; /* NULL: only a mark */
 	} notes[] = {
-		{ !m->mask_known, "mask unread EFAULT", 0, "LIMITS: its page was not in memory" },
+		{ !m->mask_known, "mask unread EFAULT", 0,
+		  e->ret == -EFAULT ? NULL : "LIMITS: its page was not in memory" },
 		{ !ok, ok ? "" : m->cause->name, 0, ok ? "" : m->cause->text },
 		{ ok && !update, NULL, 0, "CALL: a new descriptor, for its reader's signals" },
 		{ update, NULL, 0, "CALL: a new set, for all who share the descriptor" },
@@ -1050,6 +1051,27 @@ static void take_signals(void)
 }
 
 /*
+ * Takes in what has ended, or it would stay as a zombie. The run ends with the last descendant, not
+ * with the command itself; only if a signal has asked for the end is the command's own enough.
+ */
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != run.command)
+			continue;
+		run.command = 0;
+		run.stop |= run.signal != 0; /* it was to end, and has */
+		status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		run.status = run.status ?: status;
+	}
+	if (pid < 0 && errno == ECHILD)
+		run.stop = true;
+}
+
+/*
  * Is it time to end? Takes in the signals that have come: asked wherever sigfd might stay for long,
  * in place of signal handlers, which could do next to nothing safely. The first one while COMMAND
  * runs is for COMMAND, which may want to end in its own way: sigfd goes on until it has. What the
@@ -1061,6 +1083,8 @@ static bool stopping(void)
 	bool end = run.deadline && now(CLOCK_MONOTONIC) >= run.deadline;
 	siginfo_t info;
 
+	if (opt.command)
+		reap();
 	/* SI_KERNEL: the terminal has sent it, to all of its foreground process group. */
 	while (sigtimedwait(&our_signals, &info, &at_once) > 0) {
 		if (!run.command || run.signal)
@@ -1070,7 +1094,7 @@ static bool stopping(void)
 		run.signal = info.si_signo;
 	}
 	run.stop |= end;
-	if (end && !run.hurry)
+	if (run.stop && (end || run.signal) && !run.hurry)
 		run.hurry = now(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ULL;
 	return run.stop;
 }
@@ -1124,27 +1148,6 @@ static void start_command(void)
 	status = errno == ENOENT ? 127 : 126;
 	complain("can't execute '%.99s': %m; name a program in PATH or its path", *opt.command);
 	_exit(status);
-}
-
-/*
- * Takes in what has ended, or it would stay as a zombie. The run ends with the last descendant, not
- * with the command itself; only if a signal has asked for the end is the command's own enough.
- */
-static void reap(void)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != run.command)
-			continue;
-		run.command = 0;
-		run.stop = run.signal; /* it was to end, and has */
-		status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-		run.status = run.status ?: status;
-	}
-	if (pid < 0 && errno == ECHILD)
-		run.stop = true;
 }
 
 /* ---- The host: what sigfd needs, and what is there ------------------------------------------- */
@@ -1263,7 +1266,7 @@ static void survey(unsigned hooks)
 	/*
 	 * CAP_BPF to load programs, CAP_PERFMON to let them read the kernel's memory: both since
 	 * v5.8, and both in CAP_SYS_ADMIN. In a user namespace even root's reach no BPF. Debian's
-	 * kernels (6.1) know a level 3, at which CAP_PERFMON is not enough.
+	 * kernels know a level 3, at which CAP_PERFMON is not enough.
 	 */
 	text = text_of("/proc/sys/kernel/perf_event_paranoid");
 	may = initial && (caps & sys_admin || ((caps & bpf) == bpf && atoi(text) < 3));
@@ -1276,7 +1279,8 @@ static void survey(unsigned hooks)
 
 	/* Task storage for tracing programs came with 5.13. */
 	text = text_of("/proc/sys/kernel/osrelease");
-	need("kernel", SIGFD_BOTH, strverscmp(text, "5.13") >= 0, text, "too old; use Linux 5.13");
+	need("kernel", SIGFD_BOTH, strverscmp(text, "5.13") >= 0, text,
+	     "too old; use 5.13 or later");
 	/* The running kernel's types: without them libbpf could not find a field (CO-RE). */
 	need("BTF", SIGFD_BOTH, !access("/sys/kernel/btf/vmlinux", R_OK), "/sys/kernel/btf/vmlinux",
 	     "no /sys/kernel/btf/vmlinux; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
@@ -1326,7 +1330,7 @@ static bool choose_hooks(void)
 
 		opt.hooks = SIGFD_SYSCALL;
 		survey(opt.hooks);
-		if (!*host.missing)
+		if (!*host.missing && !opt.given[KEY_CHECK])
 			complain("hook syscall: %.*s", (int)strcspn(why, ";"), why);
 	}
 	return !*host.missing;
@@ -1493,10 +1497,8 @@ static int list(void)
 
 /*
  * argp(3) reads the command line by this table, and prints it for --help. What is given is kept by
- * its letter, in opt.given; read_options() makes of it what the rest of the program uses. --check
- * has no letter, and this number instead.
+ * its letter, in opt.given; read_options() makes of it what the rest of the program uses.
  */
-enum { KEY_CHECK = 1 };
 
 static const struct argp_option options[] = {
 	{ 0, 0, 0, 0, "Which calls (all of these must hold):", 1 },

@@ -9,6 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C.UTF-8 # other programs' words are looked for below
 
 build_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config)
 test_packages=(jq strace valgrind cppcheck shellcheck clang-format mandoc groff man-db procps
@@ -33,7 +34,7 @@ usage() {
 	  --install         first get the Debian packages that this needs, with apt
 	  --demo            only build, and trace test/prog/demo.c live on this machine
 	  --lint            only the static checks
-	  --kernel SERIES   on that Debian kernel too (5.10, 6.12, newest...); may be repeated
+	  --kernel SERIES   on that Debian kernel too (6.12, 6.18, newest...); may be repeated
 	  --arm64           on arm64 too
 	END
 }
@@ -191,7 +192,10 @@ lint() {
 	try "shellcheck finds nothing" shellcheck -x "${sh[@]}"
 	try "clang-format would change nothing" clang-format --dry-run --Werror "${c[@]}"
 	try "the manual page has no fault" lint_manual
-	try "every anchor is there once, and cited" check_anchors
+	try "the sources are within their budget" check_budget \
+		sigfd.h 80 1.0 sigfd.bpf.c 240 0.9 sigfd.c 1100 0.45
+	sed 's/^/# /' "$work/said"
+	try "every anchor is there once, in order, and cited" check_anchors B sigfd.bpf.c L sigfd.c
 	try "every name that the docs cite exists" check_cited_names
 	try "every option is in the manual page and the completion" check_options
 	try "every JSON key is in the manual page" check_keys
@@ -199,22 +203,98 @@ lint() {
 	try "no line over 100 columns in the sources" check_width "${c[@]}"
 	try "every tracer in the chart has a row on its page" check_chart
 	include "citations" test/citations.sh
+	include "walkthrough" test/walkthrough.sh --lint
 }
 
-# An anchor is placed where a comment begins with it, or a section's title does.
+# Lines of code and comment lines of a C file. A line is code if anything but a comment or blank is
+# on it; a comment line is one on which a comment stands, also behind code. What is quoted is code.
+count_lines() {
+	awk '
+		function scan(line,    c, two, escaped) {
+			while (line != "") {
+				c = substr(line, 1, 1)
+				two = substr(line, 1, 2)
+				if (in_comment) {
+					comment = 1
+					in_comment = two != "*/"
+					line = substr(line, in_comment ? 2 : 3)
+				} else if (quote == "" && two == "//") {
+					comment = 1
+					return
+				} else if (quote == "" && two == "/*") {
+					comment = in_comment = 1
+					line = substr(line, 3)
+				} else {
+					code += c !~ /[ \t]/
+					escaped = quote != "" && c == "\\"
+					if (quote == "" && (c == "\"" || c == "\047"))
+						quote = c
+					else if (c == quote)
+						quote = ""
+					line = substr(line, escaped ? 3 : 2)
+				}
+			}
+		}
+		{
+			code = 0
+			comment = in_comment
+			scan($0)
+			lines += code > 0
+			comments += comment && $0 !~ /^[ \t]*$/
+		}
+		END { print lines + 0, comments + 0 }' "$1"
+}
+
+counts_lines() {
+	[[ $(count_lines /dev/stdin <<<"$1") == "$2" ]] || { echo "not $2: $1" && return 1; }
+}
+
+# What the counter must not be taken in by.
+check_counter() {
+	counts_lines $'int a; /* b */\n\n// c\n/*\n * d\n\n */\nint e;' '2 5' &&
+		counts_lines $'"/* no comment";\n"// none";\n\'"\'; /* one */\n"\\"/*";' '4 1' &&
+		counts_lines $'a /* b */ c\n/* d */ e // f\n/* g */ /* h\n*/ i' '3 4' &&
+		counts_lines $'\'\\\'\' /* one */\n"\\\\" // two\n/* \' " */\n"\'/*"' '3 3' &&
+		counts_lines $'/* a // b */ c\n// d /* e\nf' '2 2'
+}
+
+# check_budget FILE LINES RATIO [FILE...]: at most so many lines of code, and of comments at least so
+# many for each. (The design of the project says why.)
+check_budget() {
+	local code comments bad=0
+	check_counter || return
+	while (($#)); do
+		read -r code comments < <(count_lines "$1")
+		awk -v file="$1" -v code="$code" -v comments="$comments" -v most="$2" -v least="$3" '
+			BEGIN {
+				printf "%-12s %5d lines of code (at most %d), %4d of comments, " \
+					"%.2f a line (at least %.2f)\n",
+					file, code, most, comments, comments / code, least
+				exit code > most || comments < least * code
+			}' || bad=1
+		shift 3
+	done
+	return $bad
+}
+
+# check_anchors LETTER FILE ...: an anchor is placed where a comment begins with it, once, and they
+# ascend; the docs cite each, and none that is not there.
 check_anchors() {
-	local placed anchor bad=0
-	placed=$(grep -hoE '^(/\*| \*|/\* ----) \[[KU][0-9]+\]' sigfd.bpf.c sigfd.c |
-		grep -oE '\[.*\]')
-	[[ -n $placed ]] || return
+	local anchor file placed all='' bad=0
+	while (($#)); do
+		file=$2
+		placed=$(grep -oE "^(/\*| \*) \[$1[0-9]+\]" "$file" | grep -oE '\[.*\]')
+		[[ $placed == "$(seq -f "[$1%g]" "$(wc -l <<<"$placed")")" ]] ||
+			{ echo "$file: not each once, in order:" && echo "$placed" && bad=1; }
+		all+=$placed$'\n'
+		shift 2
+	done
 	while read -r anchor; do
-		[[ $(grep -cF "$anchor" <<<"$placed") == 1 ]] ||
-			{ echo "doubled: $anchor" && bad=1; }
-		grep -qF "$anchor" docs/*.md || { echo "never cited: $anchor" && bad=1; }
-	done < <(sort -u <<<"$placed")
+		grep -qF -- "$anchor" docs/*.md || { echo "never cited: $anchor" && bad=1; }
+	done < <(sed '/^$/d' <<<"$all")
 	while read -r anchor; do
-		grep -qxF -- "$anchor" <<<"$placed" || { echo "missing: $anchor" && bad=1; }
-	done < <(grep -ohE '\[[KU][0-9]+\]' README.md docs/*.md sigfd.{c,bpf.c,h} | sort -u)
+		grep -qxF -- "$anchor" <<<"$all" || { echo "missing: $anchor" && bad=1; }
+	done < <(grep -ohE '\[[BLKU][0-9]+\]' README.md docs/*.md sigfd.{c,bpf.c,h} | sort -u)
 	return $bad
 }
 
@@ -263,9 +343,9 @@ check_options() {
 check_keys() {
 	local key bad=0
 	build/unit json 1 | jq -r 'keys[]' >"$work/keys"
-	[[ -s $work/keys ]] || return
+	[[ -s $work/keys ]] || return # how many, random_json() counts
 	manual | sed -n '/^JSON/,/^[A-Z]* *STATUS/p' | grep -E '^ {7}[a-z_, ]+' |
-		cut -c8-44 | tr -s ', ' '\n' >"$work/headed"
+		cut -c8-52 | tr -s ', ' '\n' >"$work/headed"
 	while read -r key; do
 		grep -qx -- "$key" "$work/headed" ||
 			{ echo "no entry in the manual page: $key" && bad=1; }
@@ -410,20 +490,26 @@ build_unit() {
 }
 
 random_json() {
-	build/unit json 20000 | jq -e 'keys | length == 30' | sort | uniq -c | tee "$work/keys"
+	build/unit json 20000 | jq -e 'keys | length == 31' | sort | uniq -c | tee "$work/keys"
 	[[ $(<"$work/keys") =~ ^\ *20000\ true$ ]]
 }
 
 test_units() {
 	include unit build/unit
 	include messages test/messages.sh
+	include "recipe" test/walkthrough.sh --places
 	try "20,000 events of random bytes are valid JSON" random_json
 }
 
 # ---- Live ---------------------------------------------------------------------------------------
 
+# Else what --check says is missing, or who is asked for, is the reason.
 can_trace_here() {
-	((EUID == 0)) && ./sigfd --check >"$work/check"
+	./sigfd --check >"$work/check" 2>&1 && ((EUID == 0))
+}
+
+why_not_here() {
+	grep -m 1 '^[a-zA-Z/ ]* missing ' "$work/check" | tr -s ' ' || echo 'only for root'
 }
 
 build_sanitized() {
@@ -451,7 +537,7 @@ with_valgrind() {
 test_live_here() {
 	if ! can_trace_here; then
 		((++skipped))
-		echo "ok $(number) - live on this machine # SKIP $(tail -1 "$work/check")"
+		echo "ok $(number) - live on this machine # SKIP $(why_not_here)"
 		return
 	fi
 	try "the loader under ASan and UBSan" runs_under build/sigfd-asan
@@ -489,7 +575,8 @@ live_in_vm() {
 	if [[ $1 == arm64 ]]; then
 		# Its packages are unpacked, not configured: there is gcc, but no cc.
 		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "export CC=gcc
-			{ make clean && make all programs && docs/proofs/hooks.sh --build; } >&2
+			{ make clean && make all programs && docs/proofs/hooks.sh --build &&
+				test/live.sh --build && test/walkthrough.sh --build; } >&2
 			set -- '$hooks'; $live_and_proofs"
 	else
 		"${vm[@]}" -- sh -c "$live_and_proofs" sh "$hooks"
@@ -527,6 +614,8 @@ main() {
 	[[ $mode != lint ]] || { lint; close_tap; exit; }
 
 	try "the wrong tracers build" docs/proofs/hooks.sh --build
+	try "a tracer that lacks memory builds" test/live.sh --build
+	try "what the walkthrough patches builds" test/walkthrough.sh --build
 	# These take longest, so they run beside all the rest.
 	local machine machines=(default "${kernels[@]}")
 	[[ $arm64 == no ]] || machines+=(arm64)

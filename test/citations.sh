@@ -322,8 +322,7 @@ options_unknown() {
 
 keys_unknown() {
 	local key
-	grep -oE 'put_[a-z]+\("[a-z_]+",|\\"[a-z_]+\\":' sigfd.c |
-		sed -E 's/^[^"]*"//; s/\\?".*//' | sort -u >"$work/keys"
+	sed -nE 's/^\s*field\([^,]*, "([a-z_]+)".*/\1/p' sigfd.c | sort -u >"$work/keys"
 	[[ -s $work/keys ]] || { echo "sigfd.c has no keys" && return; }
 	while read -r key; do
 		grep -qx -- "${key#.}" "$work/keys" || echo "no key $key"

@@ -36,11 +36,23 @@ is_missing() {
 	tail -n 1 out | grep "^auto chooses *$2"
 }
 
+is_told() {
+	"${@:2}" >out 2>err || true
+	grep "^$1" out
+}
+
 # auto falls back, says so in a line, and traces.
 falls_back() {
 	"${@:2}" -q -- "$here/bin/demo" >out 2>err
 	equal 'lines about the choice' 1 "$(grep -c "^sigfd: hook syscall: $1" err)"
 	equal 'lines' 6 "$(wc -l <out)"
+}
+
+# Where it would take both.
+falls_back_failed() {
+	"${@:2}" -q -x -- "$here/bin/demo" >out 2>err
+	equal 'lines about the choice' 1 "$(grep -c "^sigfd: hook syscall: $1" err)"
+	equal 'lines' 2 "$(wc -l <out)"
 }
 
 # A host on which only the boundary can be watched.
@@ -50,6 +62,7 @@ pair_is_refused() {
 	tap "$what: --check" is_missing "${what%%,*}" syscall "$@" "$sigfd" --check
 	tap "$what: --hook=pair" is_refused "$why --hook=syscall" "$@" "$sigfd" -H pair
 	tap "$what: auto" falls_back ".*${why%% *}" "$@" "$sigfd"
+	tap "$what: auto, for failed calls" falls_back_failed ".*${why%% *}" "$@" "$sigfd"
 }
 
 test_lacking() {
@@ -62,9 +75,37 @@ test_lacking() {
 	tap "BTF: --check" is_missing BTF nothing without "$work/empty" /sys/kernel/btf "$sigfd" --check
 	tap "BTF: a run" is_refused "BTF CONFIG_DEBUG_INFO_BTF" \
 		without "$work/empty" /sys/kernel/btf "$sigfd"
+	tap "/proc: --check" is_missing /proc nothing without "$work/empty" /proc "$sigfd" --check
+	tap "/proc: a run" is_refused "/proc: mount.*proc" without "$work/empty" /proc "$sigfd"
+	tap "/proc: --list" lists_nothing without "$work/empty" /proc "$sigfd" --list
+	tap "tracefs, not mounted: --check" mounts_nothing
 }
 
+# What is missing is an error, not an empty list.
+lists_nothing() {
+	local status=0
+	"$@" >out 2>err || status=$?
+	equal 'exit status' 1 "$status"
+	equal 'output' '' "$(<out)"
+	grep "^sigfd: can't read /proc: .*mount -t proc" err
+}
+
+# In this machine nobody has mounted it: --check leaves it so, and a run by the boundary mounts it.
+mounts_nothing() {
+	[[ ! -e /sys/kernel/tracing/events ]] || umount /sys/kernel/tracing
+	"$sigfd" --check >out
+	grep "^syscall tracepoints *ok *can't tell: .*not mounted" out
+	[[ ! -e /sys/kernel/tracing/events ]]
+	"$sigfd" -H syscall -q -- "$here/bin/demo" >out
+	equal 'lines' 6 "$(wc -l <out)"
+	[[ -e /sys/kernel/tracing/events ]]
+}
+
+# --check mounts nothing, so it can tell only where securityfs is there.
 test_lockdown() {
+	tap "lockdown, no securityfs: --check" is_told "lockdown *ok *can't tell" "$sigfd" --check
+	tap "lockdown, no securityfs: a run" is_refused "sigfd: can't" "$sigfd"
+	mount -t securityfs securityfs /sys/kernel/security
 	tap "lockdown: --check" is_missing lockdown nothing "$sigfd" --check
 	tap "lockdown: a run" is_refused "lockdown confidentiality" "$sigfd"
 }

@@ -48,6 +48,7 @@ def expected($hook):
 		signals: subset(.signals),
 		ignored: subset(.ignored),
 		unblocked: subset(.unblocked),
+		discarded: subset([]), # calls ignores nothing
 		synchronous: subset(.synchronous),
 		user_mask: $user_mask,
 		user_mask_errno: (if $at_boundary and $user_mask == null then "EFAULT" else null end),
@@ -59,7 +60,7 @@ def expected($hook):
 
 # The rest of an event, and which calls it must be found in; false where it is not right.
 def shape_is_right($seq):
-	(keys | length) == 30 and .seq == $seq
+	(keys | length) == 31 and .seq == $seq
 	and (.time | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{9}Z$"))
 	and ([.ktime_ns, .duration_ns, .cgroup_id] | all(type == "number" and . > 0 and . == floor));
 

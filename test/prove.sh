@@ -69,6 +69,7 @@ main() {
 	prove daemon test/daemon.sh
 	prove race test/race.sh "${pair[@]}"
 	prove hooks docs/proofs/hooks.sh
+	prove walkthrough test/walkthrough.sh
 	echo "1..$count"
 	((failed == 0))
 }

@@ -9,11 +9,13 @@ set -euo pipefail
 shopt -s inherit_errexit
 
 PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C # apt's words are read here
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 tree=${here%/*}
 cache=${SIGFD_CACHE:-$tree/.cache}
+# shellcheck source=test/apt.sh
+source "$here/apt.sh"
 suites=(bullseye bookworm trixie trixie-backports sid)
-codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 
 series=default arch=amd64 memory=1024 cpus=2 timeout='' append='' console=''
 fetch_only=no shares=() command=()
@@ -118,22 +120,23 @@ private_apt() {
 		-o Acquire::Languages=none -o Acquire::GzipIndexes=true -o Acquire::Retries=3 "$@"
 }
 
-# The mirror is whichever this machine's own apt already uses.
-mirror() {
-	local mirrors
-	# shellcheck disable=SC2016 # for apt to expand
-	mirrors=$(apt-get indextargets --format '$(REPO_URI)' \
-		'Created-By: Packages' "Codename: $codename")
-	[[ -n $mirrors ]] || die 125 "apt on this machine has no source for $codename"
-	echo "${mirrors%%$'\n'*}"
+# The mirror of any other suite is whichever this machine's own has.
+sources_of() {
+	local own mirror
+	own=$(apt_sources)
+	mirror=$(sed -n "s/ $codename\$//p" <<<"$own" | head -n 1)
+	[[ -n $mirror ]] || die 125 "apt on this machine has no index of Debian $codename;" \
+		"name a mirror in /etc/apt/sources.list, and run: apt-get update"
+	if [[ $1 == "$codename" ]]; then echo "$own"; else echo "$mirror $1"; fi
 }
 
 update_suite() {
-	local suite=$1 state=$cache/apt/$1-$arch uri
-	uri=$(mirror)
+	local suite=$1 state=$cache/apt/$1-$arch found source
+	found=$(sources_of "$suite")
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" \
-		>"$state/sources.list"
+	while read -r source; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $source main"
+	done <<<"$found" >"$state/sources.list"
 	private_apt "$suite" apt-get update >&2 || die 125 "apt could not read the index of $suite"
 }
 
@@ -258,7 +261,12 @@ fetch_root() {
 	mv "$new" "$root"
 }
 
-# Several of these scripts may run at once: the first fetches, the others wait.
+is_fetched() {
+	[[ -e $kernel/order && -d $root ]]
+}
+
+# Several of these scripts may run at once: the first fetches, the others wait. A cache that has all
+# may be another user's.
 fetch() {
 	local package
 	name=$series
@@ -274,7 +282,10 @@ fetch() {
 		root=$cache/root/$arch-$(sha256sum <<<"$codename ${guest_packages[*]}" | head -c 12)
 		guest_busybox=$root/bin/busybox
 	fi
-	mkdir -p "$cache"
+	! is_fetched || return 0
+	mkdir -p "$cache" 2>/dev/null || true
+	[[ -w $cache ]] ||
+		die 125 "$cache can't be written to; name a folder: export SIGFD_CACHE=FOLDER"
 	(
 		flock 9
 		[[ -e $kernel/order ]] || (fetch_kernel)
