@@ -197,7 +197,8 @@ int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
 
 /*
  * [B2] Is the thread one that we were asked for? The user half asked by `settings`, and says by
- * `phase` whether calls pass at all yet.
+ * `phase` whether calls pass at all yet. While it proves its hooks every thread is one: its own
+ * call must come through, whatever --pid says.
  *
  * `task` is the kernel's own struct of the thread, whole and live. The verifier knows its type from
  * BTF, so its fields are read as C reads them; the kernel makes such a read harmless where a
