@@ -81,12 +81,12 @@ $(O)/sigfd.bpf.o: sigfd.bpf.c sigfd.h $(O)/vmlinux.h Makefile
 # Made anew, and all that follows, only where something outside the tree has changed: the stamp
 # holds which BTF and its checksum, and what was set on the command line.
 $(O)/vmlinux.h: $(O)/stamp
-	$(BPFTOOL) btf dump file "$(VMLINUX_BTF)" format c >$@
+	$(BPFTOOL) btf dump file $(VMLINUX_BTF) format c >$@
 
 $(O)/stamp: FORCE | $(O)/tools.stamp
-	@test -r "$(VMLINUX_BTF)" || { echo "sigfd: no BTF at $(VMLINUX_BTF); use a kernel" \
+	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF); use a kernel" \
 		"with CONFIG_DEBUG_INFO_BTF, or name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
-	@stamp="$(VMLINUX_BTF) $$(cksum <"$(VMLINUX_BTF)") $(BPF_ARCH) $(CC) $(CFLAGS) $(CLANG)"; \
+	@stamp="$(VMLINUX_BTF) $$(cksum <$(VMLINUX_BTF)) $(BPF_ARCH) $(CC) $(CFLAGS) $(CLANG)"; \
 		test "$$stamp" = "$$(cat $@ 2>/dev/null)" || echo "$$stamp" >$@
 
 .PHONY: FORCE

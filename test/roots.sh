@@ -68,10 +68,11 @@ is_bare() {
 
 # ---- A command in it -----------------------------------------------------------------------------
 
-# The mounts are seen by nobody else, and go with the last process. (Not with a PID namespace: in one
-# sigfd can do less.)
+# The mounts are seen by nobody else, and go with the last process. The root is one, or unshare(1)
+# could do nothing in it. (No PID namespace: in one sigfd can do less.)
 in_root() {
 	timeout "$patience" unshare --mount sh -c 'root=$1 && shift &&
+		mount --bind "$root" "$root" && cd "$root" &&
 		for place in proc sys dev; do
 			mount --rbind "/$place" "$root/$place" || exit
 		done
