@@ -685,17 +685,17 @@ entry_size() {
 # soon after they have ended. So many threads that it would show: here others use memory too, in the
 # machine of vm.sh nobody does.
 memory_does_not_grow() {
-	local threads=0 least=100000 before size patience=20
+	local threads=0 least=100000 before size
 	[[ ! -d /run/vm ]] || least=20000
 	demand a "$bin/burst" -gpo
 	output=/dev/null start -p "${pid[a]}"
 	size=$(entry_size)
 	burst a 1000
 	before=$(unreclaimable)
-	for ((; threads < least; threads += 5000)); do
-		burst a 5000
+	for ((; threads < least; threads += 1000)); do
+		burst a 1000
 	done
-	wait_until has_shrunk $((before + threads * size / 1024 / 2))
+	patience=20 wait_until has_shrunk $((before + threads * size / 1024 / 2))
 	stop
 	adds_up $((threads + 1000))
 }
