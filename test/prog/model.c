@@ -409,10 +409,10 @@ static void compare_event(const struct truth *t, const struct verdict *v, long s
 		differs("%d keys, of which %d are compared", event.count, compared);
 }
 
-/* Is the event that call's, or a later one's, since the tracer has lost that call's? */
+/* Is the event that call's, or a later one's, since the tracer has lost that call's? By one clock. */
 static bool is_of(const struct truth *t)
 {
-	return strtoull(value_of("ktime_ns"), NULL, 10) <= t->after + SLACK_NS / 2;
+	return strtoull(value_of("ktime_ns"), NULL, 10) <= t->after;
 }
 
 static void compare_all(FILE *truths, FILE *events, const char *cgroup)

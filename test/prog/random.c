@@ -282,7 +282,10 @@ static void make_call(struct truth *t)
 	if (t->where == TOGGLED)
 		toggler = start_toggling(t, mask);
 	look_at_self(t); /* pthread_create() has unblocked signals 32 and 33 */
-	t->offset = now(CLOCK_REALTIME) - now(CLOCK_MONOTONIC);
+	do {
+		t->before = now(CLOCK_MONOTONIC);
+		t->offset = now(CLOCK_REALTIME) - t->before;
+	} while (now(CLOCK_MONOTONIC) - t->before > 500000); /* else we were stopped in between */
 	t->before = now(CLOCK_MONOTONIC);
 	t->ret = enter_kernel(t, mask);
 	t->after = now(CLOCK_MONOTONIC);
