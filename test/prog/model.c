@@ -4,8 +4,8 @@
  * kernel's rules what must have come back and what `sigfd -j -H HOOK` must say of it, and compares
  * with what did, and with EVENTS. CGROUP is the number of the cgroup that all calls came from.
  *
- * Prints "CALLS calls, DUE due, COMPARED compared, MISSING missing", and up to 20 lines before it on
- * what differs; then the exit status is 1. An event that is missing is no difference here: the
+ * Prints "CALLS calls, DUE due, COMPARED compared, MISSING missing", and up to 20 lines before it
+ * on what differs; then the exit status is 1. An event that is missing is no difference here: the
  * tracer may have lost it, and must say so in its summary.
  *
  * The rules are those of fs/signalfd.c, fs/file.c (alloc_fd: the lowest one) and kernel/signal.c
@@ -409,7 +409,7 @@ static void compare_event(const struct truth *t, const struct verdict *v, long s
 		differs("%d keys, of which %d are compared", event.count, compared);
 }
 
-/* Is the event that call's, or a later one's, since the tracer has lost that call's? By one clock. */
+/* Is the event that call's, or a later one's, as the tracer has lost that call's? By one clock. */
 static bool is_of(const struct truth *t)
 {
 	return strtoull(value_of("ktime_ns"), NULL, 10) <= t->after;

@@ -39,6 +39,6 @@ int main(int argc, char **argv)
 			syscall(SYS_signalfd4, fd, &mask, 8, 0);
 		usleep(1000);
 	}
-	printf("%ju %.0f\n", made, made * 1e9 / (now() - start));
+	printf("%ju %.0f\n", (uintmax_t)made, made * 1e9 / (now() - start));
 	return 0;
 }

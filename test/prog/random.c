@@ -5,9 +5,9 @@
  * TRUTH one line a call (random.h). The same seed makes the same calls.
  *
  * The first process only directs: it draws what is to be done next and by whom, and keeps account
- * of each process's descriptors. The actors, threads of its descendants, do as they are told, one at
- * a time: so what must come back follows from the rules alone, and no two calls meet on a processor,
- * where Linux 7.3 may skip a tracer's hooks.
+ * of each process's descriptors. The actors, threads of its descendants, do as they are told, one
+ * at a time: so what must come back follows from the rules alone, and no two calls meet on a
+ * processor, where Linux 7.3 may skip a tracer's hooks.
  *
  * They share a page of memory, a memfd that each holds as descriptor SHARED_FD; by it, who has
  * executed a program anew (random --again) finds back to its place.
@@ -138,7 +138,7 @@ static char *pages(int count, int protection, int fd, off_t offset)
 	return p;
 }
 
-/* Memory of the kind asked for: the pointer to pass. What is mapped, at *base, is unmapped after. */
+/* Memory of the kind asked for: the pointer to pass. What is mapped, at *base, goes after. */
 static char *put_mask(const struct truth *t, char **base)
 {
 	size_t at = t->mask % (page_size - 8); /* any address will do */
@@ -255,6 +255,7 @@ static void look_at_self(struct truth *t)
 {
 	struct {
 		void (*handler)(int);
+		/* cppcheck-suppress unusedStructMember ; the kernel writes them */
 		unsigned long flags, restorer, mask;
 	} chld = { 0 };
 	char comm[17] = "", *p = t->comm;
@@ -394,14 +395,16 @@ static long do_command(struct place *place)
 	}
 }
 
-/* Takes word after word. The first is given before it is there; that it is there, it says itself. */
+/* Takes word after word. The first is given before it is there; that it is, it says itself. */
 static void act(struct place *place)
 {
-	uint32_t number = place->turn / NEXT_ACTOR * NEXT_ACTOR, turn;
-	enum command command;
+	uint32_t number = place->turn / NEXT_ACTOR * NEXT_ACTOR;
 
 	give_turn(place, number | DONE);
 	for (;;) {
+		enum command command;
+		uint32_t turn;
+
 		while ((turn = place->turn) == (number | DONE)) {
 			futex(&place->turn, FUTEX_WAIT, turn);
 			if (kill(*director, 0))
