@@ -9,6 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 PATH=$PATH:/usr/sbin:/sbin
+unset LANGUAGE # C.UTF-8 would not keep it out
 export LC_ALL=C.UTF-8 # other programs' words are looked for below
 
 build_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config)
@@ -543,6 +544,7 @@ test_live_here() {
 	try "the loader under ASan and UBSan" runs_under build/sigfd-asan
 	try "the loader under valgrind" runs_under with_valgrind
 	include "here" test/live.sh syscall
+	include "model here" test/model.sh syscall
 	include "proofs here" test/prove.sh
 	include "docs" test/transcripts.sh
 	try "the benchmark runs" test/bench.sh --quick boundary instructions
@@ -561,7 +563,8 @@ test_hosts() {
 
 # Live tests and proofs, in a machine. Both are run, and both must end well.
 # shellcheck disable=SC2016 # for the machine's shell
-live_and_proofs='test/live.sh $1; live=$?; test/prove.sh pair alone && exit $live'
+live_and_proofs='test/live.sh $1; live=$?; test/model.sh $1; model=$?
+	test/prove.sh pair alone && exit $((live | model))'
 
 # This Debian's own kernel has every live test; the others have those of the pair, and of both, which
 # passes all hooks. What a machine says is kept, to be told of in order.
