@@ -1604,7 +1604,7 @@ static void read_options(void)
 			DIE(EXIT_USAGE, "--signal: no '%.99s'; use a name or 1 to 64", name);
 		opt.kernel.signals |= SIGFD_BIT(signal_number(name));
 	}
-	while (given['H'] && strcmp(given['H'], hook_names[opt.hooks] ?: ""))
+	while (given['H'] && (!hook_names[opt.hooks] || strcmp(given['H'], hook_names[opt.hooks])))
 		if (opt.hooks++ == SIGFD_BOTH)
 			DIE(EXIT_USAGE, "--hook=%.99s: use auto, pair, syscall, both", given['H']);
 	opt.duration = number("duration", 'd', 1, INT_MAX);
