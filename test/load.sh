@@ -157,7 +157,7 @@ need_bpftool() {
 }
 
 leaves_nothing() {
-	patience=20 wait_until holds_as_before || { diff before after && return 1; }
+	wait_until holds_as_before || { diff before after && return 1; }
 }
 
 killed_under_load() {
@@ -165,14 +165,16 @@ killed_under_load() {
 	need_bpftool
 	kernel_holds >before
 	"$bin/burst" -n 0 -t 2 -c load >/dev/null &
+	load=$!
 	for round in 1 2 3; do
 		start
 		wait_until test -s out
 		((round > 1)) || ! holds_as_before # so what is looked for can be found
 		kill -KILL "$tracer"
 		wait "$tracer" || true
-		leaves_nothing
 	done
+	kill -TERM "$load"
+	leaves_nothing
 }
 
 # At moments spread over the time that it takes to start.
