@@ -24,8 +24,8 @@
  *
  *  - A thread has one entry, since it is in one system call at a time. The first hook of a call
  *    fills it; the last one completes it, sends it, and clears `seen`.
- *  - `seen` is not 0 only while a call is in flight, and the entry is of the call that runs now. So
- *    each first hook clears what an earlier call left, even for a call that the filters turn away:
+ *  - A hook on the way out must find `seen` set by the call that runs now, or 0. A missed return
+ *    leaves it set. So each first hook clears it, even for a call that the filters turn away:
  *    else the return hook would complete the old call with the new one's result.
  *  - A call that passed the filters is sent, or counted under what lost it; never both.
  */
@@ -46,7 +46,7 @@
 #define SIG_IGN ((void *)1)
 
 /*
- * The kernel reads this section. It keeps some helpers, such as bpf_probe_read_kernel, for programs
+ * libbpf tells the kernel, which keeps some helpers, such as bpf_probe_read_kernel, for programs
  * whose license goes with the GPL, as it does with symbols for modules.
  */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -110,8 +110,8 @@ struct {
 } cgroup SEC(".maps");
 
 /*
- * The hooks come first, as a call meets them, each with what it calls behind it. All of it is still
- * one program for each SEC(): clang puts these functions inside, or next to them.
+ * The pair comes first, then the boundary; most functions stand behind the hook that calls them.
+ * Still there is one program for each SEC(): clang puts what it calls inside it, or next to it.
  */
 static __always_inline bool wanted(struct task_struct *task, int flags);
 static bool holds_signals(__u64 mask, int flags);
@@ -146,8 +146,8 @@ static bool is_compat_call(struct task_struct *task)
  * decides what the program is given as `ctx`, and which helpers it may call.
  *
  * A kprobe is a breakpoint that the kernel plants at an instruction, here the function's first. Its
- * program is given the processor's registers, nothing else; at this point they still hold the
- * function's arguments as the caller left them. BPF_KPROBE names these; it turns what follows into
+ * program is given the processor's registers, nothing else; here they still hold the function's
+ * arguments. BPF_KPROBE names these: the body below becomes that of ____kernel_enter(), called by
  *
  *	int kernel_enter(struct pt_regs *ctx)
  *	{ return ____kernel_enter(ctx, (int)ctx->di, (sigset_t *)ctx->si, (int)ctx->dx); }
@@ -244,7 +244,7 @@ static bool descends_from_sigfd(struct task_struct *task)
 /*
  * Inline, since every signalfd call on the machine comes through here: as a function, which clang
  * would make of it, it costs each 20 instructions more. Of the others clang may make what it likes;
- * the kernel takes functions too (since v4.16), and they cost a call that is filtered out nothing.
+ * the kernel takes functions too (since v4.16), at a few instructions a call.
  */
 static __always_inline bool wanted(struct task_struct *task, int flags)
 {
@@ -468,7 +468,7 @@ int enter_signalfd4(struct trace_event_raw_sys_enter *ctx)
  * [B7] The boundary, outwards. Also the end of calls that failed before do_signalfd4. The result is
  * a long here; only an int of it is ever used.
  *
- * At a tracepoint the 0 that [B6] and this return keeps the event from perf(1), on the whole
+ * These programs and those of [B6] return 0: by that the call is hidden from perf(1), on the whole
  * machine (perf_call_bpf_enter(), kernel/trace/trace_syscalls.c@v6.12). With 1 perf would see it,
  * and would also work for nothing at each call, on our own behalf: 400 instructions more than
  * 2,330.
@@ -490,7 +490,7 @@ int exit_signalfd4(struct trace_event_raw_sys_exit *ctx)
  * processor already: when an interrupt comes in the middle of one (trace_call_bpf(),
  * kernel/trace/bpf_trace.c@v5.13 to v7.3); at a syscall tracepoint, when one is preempted there
  * (trace_call_bpf_faultable(), v7.3; not in v6.12); or when a process is preempted in bpf(2) on a
- * map (bpf_disable_instrumentation(), include/linux/bpf.h). Of an entry skipped nothing is known
- * but the number of such, which the kernel keeps with each program (v6.12, not v6.1); the user half
- * adds it to the summary. A skipped return is a missed one, which the thread's next call tells.
+ * map (bpf_disable_instrumentation(), include/linux/bpf.h). Of a call whose first hook was skipped
+ * nothing is known; the kernel counts these with each program (v6.12, not v6.1), and the summary
+ * says how many. A skipped return is a missed one, which the thread's next call tells.
  */

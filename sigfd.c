@@ -121,7 +121,6 @@ static struct {
 	int status, signal;    /* the exit status; the last signal that came, 0: none */
 	int target;            /* the pidfd of --pid or --tid; -1: none */
 	int output;            /* the descriptor for events */
-	int shared_flags;      /* of it, to be given back, where it is not our own; 0: nothing */
 	bool stop, closed;     /* see above */
 } run;
 
@@ -195,7 +194,7 @@ static void set_cgroup(const char *path)
 /*
  * [L1] Load. Opening only reads the skeleton's bytes. Between open and load the kernel half can
  * still be shaped: here it gets its settings, the size of its ring buffer, and only those of its
- * programs that this run uses; to load one whose place is not there would fail. Loading then makes
+ * programs that this run uses; attaching fails at a place that is not there. Loading then makes
  * the maps, puts the kernel's own field offsets in (CO-RE), and hands each program to the verifier.
  *
  * `skel->rodata` and, later, `skel->bss` are the kernel half's constants and variables under their
@@ -285,8 +284,8 @@ static bool prove(void)
 }
 
 /*
- * [L4] Receive. libbpf calls this for each event in the ring buffer, in order; `data` is the record
- * in the buffer itself, which both halves have mapped, so nothing has been copied yet. It is the
+ * [L4] Receive. libbpf calls this for each event in the ring buffer, in order; `data` is the event
+ * in the buffer itself, which both halves have mapped: the copy that send() made. Its room is the
  * kernel half's again when this returns: what is wanted of it is put into text now. A negative
  * result ends ring_buffer__consume() after this event: every so many, so that receive() has its
  * turn also while calls come faster than they are printed.
@@ -407,8 +406,8 @@ static unsigned long read_skipped(void)
  * the ring buffer still holds is printed. Probes may be switched off by others while we run;
  * without the second proof "0 lost" would be true of what was seen, and mean nothing.
  *
- * `calls` is what the kernel half began, `shown` what arrived here: two counts kept apart, so that
- * the sum can be wrong, and tells when it is.
+ * `calls` is from the kernel half's counters, `shown` from the events that arrived here: two counts
+ * kept apart, so that the sum can be wrong, and tells when it is.
  */
 static void account(void)
 {
@@ -487,8 +486,6 @@ static int trace(void)
 	if (run.command && !run.signal)
 		kill(run.command, SIGTERM);
 	account();
-	if (run.shared_flags)
-		fcntl(run.output, F_SETFL, run.shared_flags);
 	ring_buffer__free(run.ring);
 	sigfd_bpf__destroy(run.skel);
 	return run.status;
@@ -500,8 +497,8 @@ static int trace(void)
  * The libbpf program ends here: what follows it calls, or main() does before it.
  *
  * From here on nothing is about BPF. An event becomes a record, which is a line, or with --explain
- * some, and records gather in a buffer until the ring buffer is empty or the buffer is full: one
- * write() for hundreds of them.
+ * some, and records gather in a buffer until the ring buffer is empty or the buffer is full. Each
+ * write() takes as many whole lines as PIPE_BUF has room for: dozens of text.
  */
 static struct {
 	char bytes[1 << 16];
@@ -552,8 +549,8 @@ static __always_inline void field(const char *column, const char *key, const cha
 
 /*
  * The functions from here to printable() make a value's text: a string that field() copies at once.
- * Each has one buffer for it, which the next call of the same function fills anew; so none of these
- * strings is to be freed, and none may be kept.
+ * It lies in a static buffer, which the next call of the same function fills anew, or of one that
+ * shares it (all numbers share one); so none of them is to be freed, and none may be kept.
  */
 /* Inline, since by a constant base nothing is divided. */
 static __always_inline char *digits_of(__u64 n, unsigned base, int least)
@@ -998,6 +995,13 @@ static void flush_records(void)
 	out.length = 0;
 }
 
+static int shared_flags; /* of the output's description, where it is not our own */
+
+static void restore_output(void)
+{
+	fcntl(run.output, F_SETFL, shared_flags);
+}
+
 /*
  * Where events go. For a pipe or a terminal by a description of our own, which does not block:
  * O_NONBLOCK on the one that we were given would stay with all who share it. Where none can be had
@@ -1012,8 +1016,9 @@ static void open_output(void)
 	run.output = own >= 0 ? own : STDOUT_FILENO;
 	if (file || own >= 0)
 		return;
-	run.shared_flags = fcntl(run.output, F_GETFL);
-	fcntl(run.output, F_SETFL, run.shared_flags | O_NONBLOCK);
+	shared_flags = fcntl(run.output, F_GETFL);
+	if (!fcntl(run.output, F_SETFL, shared_flags | O_NONBLOCK))
+		atexit(restore_output);
 }
 
 /* ---- Signals, and the command ---------------------------------------------------------------- */
@@ -1036,11 +1041,9 @@ static void take_signals(void)
 				       SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,  SIGVTALRM, SIGPROF,
 				       SIGIO,   SIGPWR,  SIGXCPU, SIGSTKFLT };
 	struct sigaction action;
-	sigset_t blocked;
+	sigset_t blocked = { 0 }; /* empty */
 
 	child_outside = signal(SIGCHLD, SIG_DFL);
-	sigemptyset(&blocked);
-	sigemptyset(&our_signals);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
 		sigaction(signals[i], NULL, &action);
 		sigaddset(&blocked, signals[i]);
@@ -1079,14 +1082,13 @@ static void reap(void)
  */
 static bool stopping(void)
 {
-	static const struct timespec at_once;
 	bool end = run.deadline && now(CLOCK_MONOTONIC) >= run.deadline;
 	siginfo_t info;
 
 	if (opt.command)
 		reap();
 	/* SI_KERNEL: the terminal has sent it, to all of its foreground process group. */
-	while (sigtimedwait(&our_signals, &info, &at_once) > 0) {
+	while (sigtimedwait(&our_signals, &info, &(struct timespec){ 0 }) > 0) {
 		if (!run.command || run.signal)
 			end = true;
 		else if (info.si_code != SI_KERNEL || getpgid(run.command) != getpgrp())
@@ -1160,13 +1162,13 @@ static void start_command(void)
 static const char *text_of(const char *path)
 {
 	static char text[1 << 14];
-	int fd = open(path, O_RDONLY | O_CLOEXEC), error = errno;
-	ssize_t n = read(fd, text, sizeof(text) - 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	n -= n > 0 && text[n - 1] == '\n';
 	text[n > 0 ? n : 0] = '\0';
-	errno = error;
 	return text;
 }
 

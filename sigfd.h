@@ -90,7 +90,7 @@ struct sigfd_event {
 	__u32 flags;     /* SFD_*, as passed; 0 for signalfd, which has none */
 	__u32 syscall;   /* enum sigfd_syscall */
 
-	/* Written on the way out. */
+	/* Written on the way out; `seen` by every hook. */
 	__u64 duration_ns;         /* first hook to last, ns */
 	__u64 blocked;             /* the set that the calling thread blocks; 0: none */
 	__u64 cgroup_id;           /* inode of the thread's v2 cgroup; 1 in the root cgroup */
@@ -134,7 +134,7 @@ struct sigfd_counters {
 	__u64 ring_full; /* of the ended, those lost because the reader was too slow */
 	__u64 no_entry;  /* of the begun, those lost because there was no memory for an entry */
 	__u64 missed;    /* of the begun, those whose end was not seen, as the next call told */
-	__u64 unread;    /* left out by `signals` because *mask could not be read; not begun */
+	__u64 unread;    /* left out by `signals`, *mask being unreadable; in `both` filtered too */
 };
 
 #endif

@@ -1071,7 +1071,8 @@ test_hook() {
 	tap "$hook: a stale entry is found by a call that is filtered out" stale_entry_refused
 	tap "$hook: stale entries at the end are counted" stale_to_the_end
 	tap "$hook: a process with the number of an earlier one" number_used_again
-	tap "$hook: entries go with their threads" memory_does_not_grow
+	[[ $hook != "${hooks[0]}" ]] || # it takes long, and the entries are the same by each hook
+		tap "$hook: entries go with their threads" memory_does_not_grow
 	tap "$hook: threads that call and then execute" threads_that_execute
 	tap "$hook: calls without an entry are counted" no_entry
 	tap "$hook: two at once see the same, and not each other" two_at_once
