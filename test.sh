@@ -569,7 +569,7 @@ live_and_proofs='test/live.sh $1; live=$?; test/model.sh $1; model=$?
 # This Debian's own kernel has every live test; the others have those of the pair, and of both, which
 # passes all hooks. What a machine says is kept, to be told of in order.
 live_in_vm() {
-	local vm=(test/vm.sh --timeout 2400) hooks='pair both'
+	local vm=(test/vm.sh --timeout 3600) hooks='pair both'
 	case $1 in
 	default) hooks='pair syscall both' vm+=(--append syscall.x32=y) ;;
 	arm64) vm+=(--arch arm64 --memory 3072) ;;
