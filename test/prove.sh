@@ -69,7 +69,8 @@ main() {
 	prove daemon test/daemon.sh
 	prove race test/race.sh "${pair[@]}"
 	prove hooks docs/proofs/hooks.sh
-	prove walkthrough test/walkthrough.sh
+	# Its words are those of x86-64, and to build what it patches would take an emulated arm64 long.
+	[[ $(uname -m) != x86_64 ]] || prove walkthrough test/walkthrough.sh
 	echo "1..$count"
 	((failed == 0))
 }
