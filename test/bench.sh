@@ -567,7 +567,7 @@ draw_chart() {
 		}
 	}
 	END {
-		rows = count - 2
+		rows = count - 1
 		place = "pair"
 		panels = has("none", "ns") ? 2 : 1
 		height = 66 + panels * (24 * rows + 88)
