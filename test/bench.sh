@@ -443,7 +443,7 @@ table_machine() {
 			if (has(s, "ns")) printf "| %s | %s | %s | %.2f | %s | %s |\n", label(s),
 				comma(median(s, "ns")), range(s, "ns"),
 				median(s, "ns") / median("bare", "ns"), wakes(s), missed(s)
-			else if (s != "sigfd-nice") print "| " label(s) " | not here | | | | |"
+			else print "| " label(s) " | not here | | | | |"
 		}
 	}
 	function busy(s, m) {
@@ -563,7 +563,7 @@ draw_chart() {
 		y = top + 24
 		for (i = 1; i <= count; i++) {
 			s = subject[i]
-			if (s != "none" && s != "sigfd-nice") row(s, y += 24)
+			if (s != "none") row(s, y += 24)
 		}
 	}
 	END {
