@@ -242,9 +242,11 @@ is_not_written() {
 
 # ---- Whom it traces ------------------------------------------------------------------------------
 
-# A child that its parent never waits for: its number. (A shell would, before its exec.)
+# A child that its parent never waits for: its number. The parent is a shell until it is sleep, and a
+# shell would wait; so the child looks for that before its exec.
 leave_zombie() {
-	bash -c "{ sleep 0.3; exec $1; }"' & echo $! >number; exec sleep 600' &
+	bash -c '{ until [[ $(</proc/$$/comm) == sleep ]]; do sleep 0.1; done; exec '"$1"'; } &
+		echo $! >number; exec sleep 600' &
 	wait_until test -s number
 	zombie=$(<number)
 }
