@@ -21,13 +21,13 @@ arm_packages=(qemu-system-arm)
 arm_guest_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool
 	pkg-config bsdutils bubblewrap s6 diffutils findutils mount patch procps)
 
-install=no mode=all kernels=() arm64=no
+install=no mode=all kernels=() arm64=no long=no here=no
 shopt -s globstar
 pages=(README.md docs/**/*.md)
 
 usage() {
 	cat <<-'END'
-	usage: ./test.sh [--install] [--demo | --lint] [--kernel SERIES]... [--arm64]
+	usage: ./test.sh [--install] [--demo | --lint] [--kernel SERIES]... [--arm64] [--long]
 
 	Builds sigfd and runs every test. Live tests of the kprobe pair run in a virtual machine on
 	this Debian's own kernel.
@@ -37,6 +37,8 @@ usage() {
 	  --lint            only the static checks
 	  --kernel SERIES   on that Debian kernel too (6.12, 6.18, newest...); may be repeated
 	  --arm64           on arm64 too
+	  --long            in hours: each kernel by every hook, 100,000 random calls each,
+	                    loads and fuzzing at length, and bare Debian 12 and 13
 	END
 }
 
@@ -46,7 +48,7 @@ parse_options() {
 		--install) install=yes ;;
 		--demo | --lint) mode=${1#--} ;;
 		--kernel) shift && kernels+=("${1:?--kernel wants a series}") ;;
-		--arm64) arm64=yes ;;
+		--arm64 | --long) declare -g "${1#--}=yes" ;;
 		--help | -h) usage && exit ;;
 		*) usage >&2 && exit 2 ;;
 		esac
@@ -536,7 +538,7 @@ with_valgrind() {
 }
 
 test_live_here() {
-	if ! can_trace_here; then
+	if [[ $here == no ]]; then
 		((++skipped))
 		echo "ok $(number) - live on this machine # SKIP $(why_not_here)"
 		return
@@ -561,32 +563,36 @@ test_hosts() {
 	include "docs, vm" test/vm.sh --timeout 1800 -- test/transcripts.sh --vm
 }
 
-# Live tests and proofs, in a machine. Both are run, and both must end well.
+# Live tests, the model and proofs, in a machine. All are run, and all must end well.
 # shellcheck disable=SC2016 # for the machine's shell
-live_and_proofs='test/live.sh $1; live=$?; test/model.sh ${1#--no-loader }; model=$?
+live_and_proofs='test/live.sh $1; live=$?; test/model.sh $2; model=$?
 	test/prove.sh pair alone && exit $((live | model))'
 
-# This Debian's own kernel has the live tests of all hooks; the others have those of the pair, and of
-# both, which passes all hooks. What is of the loader alone is tested once: on this machine, where it
-# can be. What a machine says is kept, to be told of in order.
+# This Debian's own kernel has the live tests of all hooks, the newest those of the pair and of both;
+# for the others both, which passes all hooks, has to do, and the model for the pair: a machine takes
+# its quarter of an hour. What is of the loader alone is tested once: on this machine, where it can be.
+# What a machine says is kept, to be told of in order.
 live_in_vm() {
-	local vm=(test/vm.sh --timeout 3600) hooks='--no-loader pair both'
+	local vm=(test/vm.sh --timeout 3600) live='--no-loader both' model='pair both'
 	case $1 in
 	default)
-		hooks='--no-loader pair syscall both' vm+=(--append syscall.x32=y)
-		can_trace_here || hooks=${hooks#--no-loader }
+		live='--no-loader pair syscall both' model='pair syscall both'
+		[[ $here == yes ]] || live=${live#--no-loader }
+		vm+=(--append syscall.x32=y)
 		;;
+	newest) live='--no-loader pair both' vm+=(--kernel newest) ;;
 	arm64) vm+=(--arch arm64 --memory 3072) ;;
 	*) vm+=(--kernel "$1") ;;
 	esac
+	[[ $long == no ]] || live='pair syscall both' model="--calls 100000 $live" vm+=(--timeout 0)
 	if [[ $1 == arm64 ]]; then
 		# Its packages are unpacked, not configured: there is gcc, but no cc.
 		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "export CC=gcc
 			{ make clean && make all programs && docs/proofs/hooks.sh --build &&
 				test/live.sh --build; } >&2
-			set -- '$hooks'; $live_and_proofs"
+			set -- '$live' '$model'; $live_and_proofs"
 	else
-		"${vm[@]}" -- sh -c "$live_and_proofs" sh "$hooks"
+		"${vm[@]}" -- sh -c "$live_and_proofs" sh "$live" "$model"
 	fi >"$work/vm.$1.tap" 2>"$work/vm.$1.err"
 	echo $? >"$work/vm.$1.status"
 }
@@ -623,6 +629,7 @@ main() {
 	try "the wrong tracers build" docs/proofs/hooks.sh --build
 	try "a tracer that lacks memory builds" test/live.sh --build
 	try "what the walkthrough patches builds" test/walkthrough.sh --build
+	! can_trace_here || here=yes
 	# These take longest, so they run beside all the rest.
 	local machine machines=(default "${kernels[@]}")
 	[[ $arm64 == no ]] || machines+=(arm64)
