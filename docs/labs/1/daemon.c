@@ -24,7 +24,7 @@ static void read_config(const char *name)
 	if (!file)
 		err(1, "%s", name);
 	if (fscanf(file, "%79[^\n]", line) == 1)
-		printf("configuration: %s\n", line);
+		fprintf(stderr, "configuration: %s\n", line);
 	fclose(file);
 }
 
@@ -50,7 +50,6 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		errx(2, "usage: daemon CONFIG");
-	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -73,6 +72,6 @@ int main(int argc, char **argv)
 			break;
 		read_config(argv[1]);
 	}
-	puts("ended");
+	fputs("ended\n", stderr);
 	return 0;
 }
