@@ -26,23 +26,21 @@ prose() {
 		sed -E -e "$code" -e 's/\]\([^)]*\)/]/g'
 }
 
-# The parts in their order, as regexes of lines.
+# The parts in their order; questions and exercise may change places.
 lab_has_its_parts() {
-	local parts line
-	parts=('^You will be able to ' '[1-3][05] minutes\.$' "docs/labs/start $1$"
-		'^\*\*Predict\.\*\* ' 'Write it$|Write it down first' '^\*\*Questions\.?\*\*'
-		'^\*\*Exercise\.?\*\*' '<details><summary>Hint</summary>' '^</details>'
-		'^\*\*Checkpoint\.?\*\*' "docs/labs/check $1\$" "^lab $1: done$"
-		"^Solution: \[.*\]\(labs/solutions/$1/")
-	section "Lab $1: " >lab.md
-	[[ -s lab.md ]] || { echo "no section" && return 1; }
-	while IFS= read -r line; do
-		((${#parts[@]})) || break
-		[[ ! $line =~ ${parts[0]} ]] || parts=("${parts[@]:1}")
-		# One line may hold two.
-		((${#parts[@]} == 0)) || [[ ! $line =~ ${parts[0]} ]] || parts=("${parts[@]:1}")
-	done <lab.md
-	((${#parts[@]} == 0)) || { echo "not there, or not in its place: ${parts[0]}" && return 1; }
+	local part rest
+	rest=$(section "Lab $1: " | tr '\n' ' ')
+	[[ $rest ]] || { echo "no section" && return 1; }
+	for part in '\*\*Questions' '\*\*[Ee]xercise'; do
+		[[ $rest =~ $part ]] || { echo "not there: $part" && return 1; }
+	done
+	for part in 'You will be able to ' ' [1-3][05] minutes\. ' "docs/labs/start $1 " \
+		'\*\*Predict' 'Write it down first\.' '<details><summary>Hint</summary>' '</details>' \
+		'\*\*Checkpoint' "docs/labs/check $1[ \`]" "lab $1: done" \
+		"Solution: \[[^]]*\]\(labs/solutions/$1/"; do
+		[[ $rest =~ $part ]] || { echo "not there, or not in its place: $part" && return 1; }
+		rest=${rest#*"${BASH_REMATCH[0]}"}
+	done
 }
 
 lab_has_its_length() {
@@ -64,7 +62,7 @@ lab_is_in_the_table() {
 # As many answers as questions.
 lab_has_its_answers() {
 	local asked answered
-	asked=$(section "Lab $1: " | sed -n '/^\*\*Questions/,/^\*\*Exercise/p' | grep -c '^[0-9]\.')
+	asked=$(section "Lab $1: " | sed -n '/^\*\*Questions/,/^<\|^\*\*Exercise/p' | grep -c '^[0-9]\. ')
 	answered=$(sed -n '/^## Answers/,$p' "$root/docs/labs/solutions/$1/README.md" |
 		grep -c '^[0-9]\.')
 	equal 'answers' "$asked" "$answered"

@@ -38,10 +38,16 @@ lives() {
 	kill -0 "$pid" 2>/dev/null
 }
 
+# Waiting ends too if there is nobody to wait for.
+answers() {
+	has pid.out "$1" || ! lives
+}
+
 reads_again() {
 	echo "$1" >"$scratch/conf"
 	kill -HUP "$pid" 2>/dev/null
-	soon has pid.out "configuration: $1" && return
+	soon answers "configuration: $1"
+	has pid.out "configuration: $1" && return
 	lives || missing "a HUP ended the daemon; what does sigfd mark, and when?"
 	missing "the daemon lives through a HUP, but does not read its configuration again"
 }
