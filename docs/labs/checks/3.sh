@@ -125,11 +125,11 @@ shown() {
 	local rung
 	for rung in 1 2 3; do
 		attached
-		compare "TODO 1 to 3 in step$rung.bpf.c"
+		compare "the TODOs in step$rung.bpf.c"
 		((rung != 3)) || { leaves_nothing && joins_by_thread; }
 		rungs+=${rungs:+,}" $rung"
 	done
 	rung=4
 	loader_prints
-	compare "TODO 1 to 5 in step4.bpf.c and step4.c"
+	compare "the TODOs in step4.bpf.c and step4.c"
 }
