@@ -18,10 +18,10 @@ without() {
 	unshare -m sh -c 'mount --bind "$1" "$2" && shift 2 && exec "$@"' sh "$@"
 }
 
-# One line on stderr that holds all of the words, and status 3.
+# One line on stderr that holds all of the words, and status 3. (By -d one that is not refused ends.)
 is_refused() {
 	local status=0 word
-	"${@:2}" >out 2>err || status=$?
+	"${@:2}" -d 1 >out 2>err || status=$?
 	equal 'exit status' 3 "$status"
 	equal 'lines on stderr' 1 "$(wc -l <err)"
 	for word in $1; do
