@@ -209,7 +209,7 @@ static void make(const struct call *c)
 	size_t sizemask = bad_size ? c->sizemask : 8;
 	struct timespec before, after;
 	uint64_t blocked = 0;
-	void *mask = place(c);
+	const void *mask = place(c);
 	long ret;
 
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &blocked, 8);
