@@ -10,8 +10,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 
-/* By which of the kernel's entries the call came. */
-enum way { SIGNALFD, SIGNALFD4, COMPAT_SIGNALFD, COMPAT_SIGNALFD4, WAYS };
+#include "entries.h"
 
 /*
  * What memory the pointer leads to; up to ZERO the mask can be read by the kernel; up to TOGGLED by a BPF
