@@ -529,8 +529,6 @@ static __always_inline void put(const char *text)
  */
 static __always_inline void field(const char *column, const char *key, const char *value)
 {
-	size_t end;
-
 	if (form == JSON && key) {
 		if (out.bytes[out.length - 1] != '{')
 			put(",");
@@ -539,7 +537,8 @@ static __always_inline void field(const char *column, const char *key, const cha
 		put("\":");
 		put(value ? value : "null");
 	} else if (form != JSON && column) {
-		end = out.length + strlen(column);
+		size_t end = out.length + strlen(column);
+
 		put(form == HEADING ? column : value);
 		do
 			out.bytes[out.length++] = ' ';
