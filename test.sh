@@ -181,8 +181,10 @@ lint_manual() {
 }
 
 lint() {
-	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.[ch] docs/proofs/*.[ch])
-	local sh=(test.sh .ci/run test/*.sh docs/proofs/*.sh docs/sigfd.bash-completion)
+	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.[ch] docs/proofs/*.[ch]
+		docs/labs/**/*.[ch])
+	local sh=(test.sh .ci/run test/*.sh docs/proofs/*.sh docs/sigfd.bash-completion
+		docs/labs/{start,check} docs/labs/checks/*.sh)
 	local programs=(test/prog/*.c docs/proofs/*.c)
 	try "gcc has no warning" compiles_cleanly gcc sigfd.c test/unit.c "${programs[@]}"
 	try "clang has no warning" compiles_cleanly clang sigfd.c test/unit.c "${programs[@]}"
@@ -210,6 +212,7 @@ lint() {
 	try "no line over 100 columns in the sources" check_width "${c[@]}"
 	try "every tracer in the chart has a row on its page" check_chart
 	include "citations" test/citations.sh
+	include "workshop" test/workshop.sh
 	include "walkthrough" test/walkthrough.sh --lint
 }
 
@@ -305,17 +308,21 @@ check_anchors() {
 	return $bad
 }
 
-# `name()` in the docs is a function of the sources; `file` with a known ending is in the tree.
+# `name()` in the docs is a function of the sources; `file` with a known ending is in the tree, or what
+# a lab begins with.
 check_cited_names() {
 	local name bad=0
 	# shellcheck disable=SC2016 # the backticks are Markdown's
 	while read -r name; do
-		grep -qE "\b${name%()}\(" sigfd.c sigfd.bpf.c test/prog/*.c docs/proofs/*.[ch] ||
+		grep -qE "\b(BPF_K[A-Z]*\()?${name%()}[(,]" sigfd.c sigfd.bpf.c test/prog/*.c \
+			docs/proofs/*.[ch] docs/labs/[0-9]/*.[ch] ||
 			{ echo "no function: $name" && bad=1; }
 	done < <(grep -ohE '`[a-z_]+\(\)`' "${pages[@]}" | tr -d '`' | sort -u)
 	# shellcheck disable=SC2016
 	while read -r name; do
+		name=${name#work/[0-9]/}
 		[[ -e $name || -e docs/$name || -e build/$name ]] ||
+			compgen -G "docs/labs/[0-9]/$name" >/dev/null ||
 			{ echo "no file: $name" && bad=1; }
 	done < <(grep -ohE '`[A-Za-z0-9_./-]+\.(c|h|sh|md|8)`' "${pages[@]}" | tr -d '`')
 	return $bad

@@ -13,8 +13,8 @@
 #include "entries.h"
 
 /*
- * What memory the pointer leads to; up to ZERO the mask can be read by the kernel; up to TOGGLED by a BPF
- * program as well, which can't wait for a page to be brought in.
+ * What memory the pointer leads to; up to ZERO the mask can be read by the kernel; up to TOGGLED by
+ * a BPF program as well, which can't wait for a page to be brought in.
  */
 enum where {
 	PLAIN,         /* memory that has just been written, at any address */

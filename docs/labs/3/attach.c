@@ -4,8 +4,8 @@
  * that its SEC() names, runs COMMAND, and prints meanwhile what they print; without COMMAND, until
  * Ctrl-C. The programs go when it ends.
  *
- * A newer bpftool needs no such loader: Debian 13's 7.5 can attach, Debian 12's 7.1 only load. There
- * the programs stay until their folder is removed:
+ * A newer bpftool needs no such loader: Debian 13's 7.5 can attach, Debian 12's 7.1 only load.
+ * There the programs stay until their folder is removed:
  *
  *	mount -t bpf bpf /sys/fs/bpf
  *	bpftool prog loadall step1.bpf.o /sys/fs/bpf/step1 autoattach

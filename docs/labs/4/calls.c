@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 /*
  * calls [N]: makes signalfd calls, in its first thread N (4) and eight odd ones, in a second thread
- * two. Prints a line a call: TID UFD SIZEMASK MASK. The mask's bytes are all alike, and behind its 8
- * there are more of them; "unreadable" is a mask at an address where nothing is.
+ * two. Prints a line a call: TID UFD SIZEMASK MASK. The mask's bytes are all alike, and behind its
+ * 8 there are more of them; "unreadable" is a mask at an address where nothing is.
  */
 #include <pthread.h>
 #include <stdio.h>

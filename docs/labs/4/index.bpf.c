@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 /*
- * index.bpf.c: counts the updates of each descriptor below 64, of all processes together, and prints
- * with each how many it is. Calls with another number, among them those that create, it leaves out.
+ * index.bpf.c: counts the updates of each descriptor below 64, of all processes together, and
+ * prints with each how many it is. Calls with another number, among them those that create, it
+ * leaves out.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
-/* null.bpf.c: counts the signalfd calls of each thread, and prints with each call how many it is. */
+/*
+ * null.bpf.c: counts the signalfd calls of each thread, and prints with each call how many it is.
+ */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 /*
- * loop.bpf.c: prints the caller's own mask, or "unreadable" if it can't be read, as where its page is
- * not in memory. It stands at the system call's boundary.
+ * loop.bpf.c: prints the caller's own mask, or "unreadable" if it can't be read, as where its page
+ * is not in memory. It stands at the system call's boundary.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
