@@ -24,7 +24,7 @@ answer() {
 value() {
 	local text
 	text=$(answer "$1")
-	[[ $text != '$'* ]] || text=$(cd "$folder" && timeout 60 bash -c "${text#?}" 2>/dev/null)
+	[[ $text != '$'* ]] || text=$(cd "$folder" && timeout 300 bash -c "${text#?}" 2>/dev/null)
 	xargs -d '\n' <<<"$text" | xargs
 }
 
