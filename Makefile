@@ -119,7 +119,7 @@ $(O)/tools.stamp: Makefile
 programs: $(patsubst test/prog/%.c,test/bin/%,$(wildcard test/prog/*.c)) \
 	$(patsubst docs/proofs/%.c,$(O)/proofs/%,$(wildcard docs/proofs/*.c))
 
-test/bin/%: test/prog/%.c Makefile
+test/bin/%: test/prog/%.c $(wildcard test/prog/*.h) sigfd.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Wall -Wextra -pthread $(INCLUDES) $< -o $@
 

@@ -370,9 +370,9 @@ static void receive(void)
 		unfinished = ring_buffer__consume(run.ring) < 0;
 		flush_records();
 		/* kill() with 0 sends nothing, and says whether there is such a thread. */
-		if (fds[1].revents & (POLLERR | POLLHUP) || fds[2].revents ||
-		    (opt.kernel.tid && kill(opt.kernel.tid, 0) && errno == ESRCH))
-			run.stop = true; /* nothing more can be shown, or come */
+		/* Then nothing more can be shown, or come. */
+		run.stop |= fds[1].revents & (POLLERR | POLLHUP) || fds[2].revents ||
+			    (opt.kernel.tid && kill(opt.kernel.tid, 0) && errno == ESRCH);
 		say_losses();
 	}
 }
@@ -529,8 +529,6 @@ static __always_inline void put(const char *text)
  */
 static __always_inline void field(const char *column, const char *key, const char *value)
 {
-	size_t end;
-
 	if (form == JSON && key) {
 		if (out.bytes[out.length - 1] != '{')
 			put(",");
@@ -539,7 +537,8 @@ static __always_inline void field(const char *column, const char *key, const cha
 		put("\":");
 		put(value ? value : "null");
 	} else if (form != JSON && column) {
-		end = out.length + strlen(column);
+		size_t end = out.length + strlen(column);
+
 		put(form == HEADING ? column : value);
 		do
 			out.bytes[out.length++] = ' ';
@@ -1354,7 +1353,8 @@ static int check(void)
 /*
  * The process or thread of --pid or --tid, by a descriptor that stays its own: a number may be
  * given again to another. The kernel makes one for a thread only since v6.9 (O_EXCL is
- * PIDFD_THREAD); for older ones receive() asks by number.
+ * PIDFD_THREAD). On older ones a main thread's is that of its process, since its number stays while
+ * its parent does not wait for it; for another thread receive() asks by number.
  *
  * The kernel half compares with the numbers of the initial PID namespace: in another one they would
  * be somebody else's.
@@ -1371,6 +1371,8 @@ static void open_target(void)
 		DIE(EXIT_HOST, "--pid and --tid take numbers of the initial PID namespace, and "
 			       "sigfd is not in it; run it there, or use --name or --cgroup");
 	run.target = syscall(SYS_pidfd_open, id, opt.kernel.tid ? O_EXCL : 0);
+	if (run.target < 0)
+		run.target = syscall(SYS_pidfd_open, id, 0);
 	if (kill(id, 0) && errno == ESRCH)
 		DIE(EXIT_RUNNING, "no process or thread has the number %u; see `ps -eL`", id);
 	snprintf(path, sizeof(path), "/proc/%u/status", id);

@@ -49,7 +49,7 @@ enum sigfd_phase {
 };
 
 /* A signal's bit in a set: the kernel's sigset_t is one 64-bit word, and signal 1 is bit 0. */
-#define SIGFD_BIT(sig) (1ULL << ((sig)-1))
+#define SIGFD_BIT(sig) (1ULL << (-1 + (sig)))
 
 /*
  * The four places at which a call is seen. A program that the kernel runs at a place is a hook.

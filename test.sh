@@ -15,19 +15,20 @@ export LC_ALL=C.UTF-8 # other programs' words are looked for below
 build_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config)
 test_packages=(jq strace valgrind cppcheck shellcheck clang-format mandoc groff man-db procps
 	util-linux bsdutils bsdextrautils bubblewrap s6 qemu-system-x86 busybox-static cpio
-	kmod xz-utils zstd patch perl)
+	kmod xz-utils zstd patch perl linux-perf bpftrace libclang-rt-dev locales)
+long_packages=(mmdebstrap git)
 arm_packages=(qemu-system-arm)
 # What the small arm64 system in the virtual machine has: the build is a native one.
 arm_guest_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool
 	pkg-config bsdutils bubblewrap s6 diffutils findutils mount patch procps)
 
-install=no mode=all kernels=() arm64=no
+install=no mode=all kernels=() arm64=no long=no here=no
 shopt -s globstar
 pages=(README.md docs/**/*.md)
 
 usage() {
 	cat <<-'END'
-	usage: ./test.sh [--install] [--demo | --lint] [--kernel SERIES]... [--arm64]
+	usage: ./test.sh [--install] [--demo | --lint] [--kernel SERIES]... [--arm64] [--long]
 
 	Builds sigfd and runs every test. Live tests of the kprobe pair run in a virtual machine on
 	this Debian's own kernel.
@@ -37,6 +38,8 @@ usage() {
 	  --lint            only the static checks
 	  --kernel SERIES   on that Debian kernel too (6.12, 6.18, newest...); may be repeated
 	  --arm64           on arm64 too
+	  --long            in hours: each kernel by every hook, 100,000 random calls each,
+	                    loads and fuzzing at length, and bare Debian 12 and 13
 	END
 }
 
@@ -46,7 +49,7 @@ parse_options() {
 		--install) install=yes ;;
 		--demo | --lint) mode=${1#--} ;;
 		--kernel) shift && kernels+=("${1:?--kernel wants a series}") ;;
-		--arm64) arm64=yes ;;
+		--arm64 | --long) declare -g "${1#--}=yes" ;;
 		--help | -h) usage && exit ;;
 		*) usage >&2 && exit 2 ;;
 		esac
@@ -121,6 +124,7 @@ install_packages() {
 	local packages=("${build_packages[@]}")
 	[[ $mode == demo ]] || packages+=("${test_packages[@]}")
 	[[ $arm64 == no ]] || packages+=("${arm_packages[@]}")
+	[[ $long == no ]] || packages+=("${long_packages[@]}")
 	as_root apt-get update -q >"$work/apt" 2>&1 &&
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
 			--no-install-recommends "${packages[@]}" >>"$work/apt" 2>&1 && return
@@ -146,7 +150,9 @@ need_for_tests() {
 	need gcc make jq strace valgrind cppcheck shellcheck clang-format mandoc groff man:man-db \
 		ps:procps script:bsdutils col:bsdextrautils bwrap:bubblewrap s6-svscan:s6 \
 		qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio modprobe:kmod \
-		xz:xz-utils zstd patch perl
+		xz:xz-utils zstd patch perl perf:linux-perf bpftrace
+	[[ -e /usr/share/i18n/locales/de_DE ]] || need locale-sources:locales
+	[[ $long == no ]] || need mmdebstrap git
 	[[ $arm64 == no ]] || need qemu-system-aarch64:qemu-system-arm
 }
 
@@ -175,8 +181,10 @@ lint_manual() {
 }
 
 lint() {
-	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.c docs/proofs/*.[ch])
-	local sh=(test.sh .ci/run test/*.sh docs/proofs/*.sh docs/sigfd.bash-completion)
+	local c=(sigfd.c sigfd.bpf.c sigfd.h test/unit.c test/prog/*.[ch] docs/proofs/*.[ch]
+		docs/labs/**/*.[ch])
+	local sh=(test.sh .ci/run test/*.sh docs/proofs/*.sh docs/sigfd.bash-completion
+		docs/labs/{start,check} docs/labs/checks/*.sh)
 	local programs=(test/prog/*.c docs/proofs/*.c)
 	try "gcc has no warning" compiles_cleanly gcc sigfd.c test/unit.c "${programs[@]}"
 	try "clang has no warning" compiles_cleanly clang sigfd.c test/unit.c "${programs[@]}"
@@ -204,6 +212,7 @@ lint() {
 	try "no line over 100 columns in the sources" check_width "${c[@]}"
 	try "every tracer in the chart has a row on its page" check_chart
 	include "citations" test/citations.sh
+	include "workshop" test/workshop.sh
 	include "walkthrough" test/walkthrough.sh --lint
 }
 
@@ -299,17 +308,21 @@ check_anchors() {
 	return $bad
 }
 
-# `name()` in the docs is a function of the sources; `file` with a known ending is in the tree.
+# `name()` in the docs is a function of the sources; `file` with a known ending is in the tree, or what
+# a lab begins with.
 check_cited_names() {
 	local name bad=0
 	# shellcheck disable=SC2016 # the backticks are Markdown's
 	while read -r name; do
-		grep -qE "\b${name%()}\(" sigfd.c sigfd.bpf.c test/prog/*.c docs/proofs/*.[ch] ||
+		grep -qE "\b(BPF_K[A-Z]*\()?${name%()}[(,]" sigfd.c sigfd.bpf.c test/prog/*.c \
+			docs/proofs/*.[ch] docs/labs/[0-9]/*.[ch] ||
 			{ echo "no function: $name" && bad=1; }
 	done < <(grep -ohE '`[a-z_]+\(\)`' "${pages[@]}" | tr -d '`' | sort -u)
 	# shellcheck disable=SC2016
 	while read -r name; do
+		name=${name#work/[0-9]/}
 		[[ -e $name || -e docs/$name || -e build/$name ]] ||
+			compgen -G "docs/labs/[0-9]/$name" >/dev/null ||
 			{ echo "no file: $name" && bad=1; }
 	done < <(grep -ohE '`[A-Za-z0-9_./-]+\.(c|h|sh|md|8)`' "${pages[@]}" | tr -d '`')
 	return $bad
@@ -435,7 +448,7 @@ remakes_fortified() {
 }
 
 installs_and_uninstalls() {
-	local root=$work/root
+	local root="$work/a root"
 	make -C "$work/tree" install DESTDIR="$root" PREFIX=/usr >/dev/null || return
 	(cd "$root" && find . -type f | sort)
 	[[ $(cd "$root" && find . -type f | wc -l) == 3 && -x $root/usr/sbin/sigfd ]] || return
@@ -459,6 +472,12 @@ names_missing() {
 		grep -q '(Debian, Ubuntu).*(Fedora).*(Arch).*(openSUSE)' "$work/line"
 }
 
+# To make a name with a space is two names.
+refuses_spaces() {
+	! make -C "$work/tree" O="$work/a folder" >"$work/out" 2>&1 &&
+		grep 'is not one word; name a folder without spaces' "$work/out"
+}
+
 targets() {
 	make -C "$work/tree" -n O="$work/none" ARCH="$1" | grep -- "-D__TARGET_ARCH_$2 "
 }
@@ -474,6 +493,7 @@ test_build() {
 	try "make static: one file, and it runs" builds_static
 	try "the target's architecture: x86" targets x86_64 x86
 	try "the target's architecture: arm64" targets aarch64 arm64
+	try "a folder of intermediates with a space is refused" refuses_spaces
 	try "no clang: one line" names_missing clang CLANG=no-such-clang
 	try "no bpftool: one line" names_missing bpftool BPFTOOL=
 	try "no pkg-config: one line" names_missing pkg-config PKG_CONFIG=no-such-pkg-config
@@ -497,7 +517,8 @@ random_json() {
 
 test_units() {
 	include unit build/unit
-	include messages test/messages.sh
+	include "messages, in German" test/foreign.sh test/messages.sh
+	if [[ $long == no ]]; then include fuzz test/fuzz.sh; else include fuzz test/fuzz.sh --seconds 60; fi
 	include "recipe" test/walkthrough.sh --places
 	try "20,000 events of random bytes are valid JSON" random_json
 }
@@ -536,14 +557,19 @@ with_valgrind() {
 }
 
 test_live_here() {
-	if ! can_trace_here; then
+	if [[ $here == no ]]; then
 		((++skipped))
 		echo "ok $(number) - live on this machine # SKIP $(why_not_here)"
 		return
 	fi
 	try "the loader under ASan and UBSan" runs_under build/sigfd-asan
 	try "the loader under valgrind" runs_under with_valgrind
-	include "here" test/live.sh syscall
+	include "here, in German" test/foreign.sh test/live.sh syscall
+	if [[ $long == no ]]; then
+		include "load here" test/load.sh syscall
+	else
+		include "load here" test/load.sh --all syscall
+	fi
 	include "model here" test/model.sh syscall
 	include "proofs here" test/prove.sh
 	include "docs" test/transcripts.sh
@@ -561,28 +587,38 @@ test_hosts() {
 	include "docs, vm" test/vm.sh --timeout 1800 -- test/transcripts.sh --vm
 }
 
-# Live tests and proofs, in a machine. Both are run, and both must end well.
+# Live tests, the model, loads and proofs, in a machine. All are run, and all must end well.
 # shellcheck disable=SC2016 # for the machine's shell
-live_and_proofs='test/live.sh $1; live=$?; test/model.sh $1; model=$?
-	test/prove.sh pair alone && exit $((live | model))'
+live_and_proofs='test/live.sh $1; live=$?; test/model.sh $2; model=$?; load=0
+	[ -z "$3" ] || test/load.sh --machine $3 || load=1
+	test/prove.sh pair alone && exit $((live | model | load))'
 
-# This Debian's own kernel has every live test; the others have those of the pair, and of both, which
-# passes all hooks. What a machine says is kept, to be told of in order.
+# This Debian's own kernel has the live tests of all hooks, the newest those of the pair and of both;
+# for the others both, which passes all hooks, has to do, and the model for the pair: a machine takes
+# its quarter of an hour. What is of the loader alone is tested once: on this machine, where it can be.
+# What a machine says is kept, to be told of in order.
 live_in_vm() {
-	local vm=(test/vm.sh --timeout 3600) hooks='pair both'
+	local vm=(test/vm.sh --timeout 3600) live='--no-loader both' model='pair both' load=''
 	case $1 in
-	default) hooks='pair syscall both' vm+=(--append syscall.x32=y) ;;
+	default)
+		live='--no-loader pair syscall both' model='pair syscall both'
+		[[ $here == yes ]] || live=${live#--no-loader }
+		load=pair vm+=(--append syscall.x32=y)
+		;;
+	newest) live='--no-loader pair both' vm+=(--kernel newest) ;;
 	arm64) vm+=(--arch arm64 --memory 3072) ;;
 	*) vm+=(--kernel "$1") ;;
 	esac
+	[[ $long == no ]] || live='pair syscall both' model="--calls 100000 $live" \
+		load="--all pair both" vm+=(--timeout 0)
 	if [[ $1 == arm64 ]]; then
 		# Its packages are unpacked, not configured: there is gcc, but no cc.
 		GUEST_PACKAGES=${arm_guest_packages[*]} "${vm[@]}" -- sh -c "export CC=gcc
 			{ make clean && make all programs && docs/proofs/hooks.sh --build &&
 				test/live.sh --build; } >&2
-			set -- '$hooks'; $live_and_proofs"
+			set -- '$live' '$model' '$load'; $live_and_proofs"
 	else
-		"${vm[@]}" -- sh -c "$live_and_proofs" sh "$hooks"
+		"${vm[@]}" -- sh -c "$live_and_proofs" sh "$live" "$model" "$load"
 	fi >"$work/vm.$1.tap" 2>"$work/vm.$1.err"
 	echo $? >"$work/vm.$1.status"
 }
@@ -619,6 +655,7 @@ main() {
 	try "the wrong tracers build" docs/proofs/hooks.sh --build
 	try "a tracer that lacks memory builds" test/live.sh --build
 	try "what the walkthrough patches builds" test/walkthrough.sh --build
+	! can_trace_here || here=yes
 	# These take longest, so they run beside all the rest.
 	local machine machines=(default "${kernels[@]}")
 	[[ $arm64 == no ]] || machines+=(arm64)
@@ -629,6 +666,7 @@ main() {
 	try "the loader builds with sanitizers" build_sanitized
 	test_live_here
 	test_hosts
+	[[ $long == no ]] || include roots test/roots.sh --all
 	wait
 	for machine in "${machines[@]}"; do
 		include "vm $machine" told_by_vm "$machine"

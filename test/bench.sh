@@ -12,6 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 tree=${here%/*}
 cd "$tree"
 PATH=$PATH:/usr/sbin:/sbin
+unset LANGUAGE # it would be heeded beside C.UTF-8 too
 export LC_ALL=C.UTF-8
 packages=(bpftrace linux-perf strace)
 data=build/bench page=docs/performance.md chart=docs/performance.svg

@@ -6,13 +6,13 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=test/tap.sh
 source "$here/tap.sh" || exit
-seconds=5
+seconds=3
 
 usage() {
 	cat <<-'END'
 	usage: test/fuzz.sh [--seconds N]
 
-	Fuzzes events (in both forms), options and /proc's texts, each for that long (5), and prints TAP.
+	Fuzzes events (in both forms), options and /proc's texts, each for that long (3), and prints TAP.
 	END
 }
 
@@ -21,7 +21,7 @@ build() {
 	runtime=$("$clang" -print-runtime-dir 2>/dev/null || true)
 	echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { return !p && n; }' >"$work/try.c"
 	"$clang" -fsanitize=fuzzer,address "$work/try.c" -o "$work/try" 2>"$work/tried" ||
-		skip "$clang has no libFuzzer in $runtime: package libclang-rt-14-dev, or its version's"
+		skip "$clang has no libFuzzer in $runtime: package libclang-rt-dev"
 	"$clang" -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-function -Werror \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-I"$here/../build" -I"$here/.." "$here/fuzz.c" -lbpf -lelf -lz -o "$work/fuzz"

@@ -12,16 +12,18 @@ source "$here/cases.sh" || exit
 sigfd=$(realpath -- "${SIGFD:-$here/../sigfd}")
 bin=$here/bin
 lacking=$here/../build/lacking
-hooks=() hook='' unread='' blind=''
+hooks=() hook='' unread='' blind='' loader=yes
 
 usage() {
 	cat <<-'END'
-	usage: test/live.sh [--only REGEX] HOOK...
+	usage: test/live.sh [--only REGEX] [--no-loader] HOOK...
 	       test/live.sh --build
 
 	Runs every live test through each HOOK (pair, syscall, both), as root, and
-	prints TAP. --only runs those whose name matches. The program is ../sigfd, or
-	$SIGFD. --build makes the sigfd that lacks memory, build/lacking/sigfd, anew.
+	prints TAP. --only runs those whose name matches; --no-loader leaves out what
+	depends on no kernel and no hook, and is tested elsewhere. The program is
+	../sigfd, or $SIGFD. --build makes the sigfd that lacks memory,
+	build/lacking/sigfd, anew.
 	END
 }
 
@@ -1092,9 +1094,23 @@ test_stopped_probes() {
 
 # What does not depend on the hook is tested through the first of them.
 test_rest() {
-	local words choice=syscall lines=1
+	local choice=syscall lines=1
 	[[ ${hooks[*]} == syscall ]] || choice=pair lines=0 # the others need what the pair does
 	hook=${hooks[0]}
+	tap "text of hostile names is harmless" names_in_text
+	tap "JSON of hostile names is valid" names_in_json
+	tap 'auto chooses the hook' auto_chooses "$choice" "$lines" '' 52
+	tap 'auto chooses both for failed calls' auto_chooses "${choice/pair/both}" "$lines" -x 29
+	tap '--check says what there is' checks "$choice"
+	tap '--list says what /proc does' lists_descriptors
+	[[ $choice != pair ]] || tap 'kprobes switched off are an error' kprobes_off
+	! can_starve || tap 'calls for whose entries there is no memory are counted' no_memory
+	[[ $loader == no ]] || test_loader
+}
+
+# Options, and what else depends on no kernel either.
+test_loader() {
+	local words form with without
 	while read -ra words; do
 		tap "wrong usage: sigfd ${words[*]}" wrong_usage "${words[@]}"
 	done <<-'END'
@@ -1157,22 +1173,13 @@ test_rest() {
 	tap "a command gets SIGINT ignored" hands_down_signals --default-signal --ignore-signal=INT
 	tap "a command gets SIGPIPE ignored" hands_down_signals --default-signal \
 		--ignore-signal=PIPE,HUP,CHLD --block-signal=TERM,USR1
-	tap "text of hostile names is harmless" names_in_text
-	tap "JSON of hostile names is valid" names_in_json
 	tap "-p of no process is an error" no_such_process -p
 	tap "-t of no thread is an error" no_such_process -t
 	tap "not for nobody, who lacks a capability" refuses_nobody
-	tap 'auto chooses the hook' auto_chooses "$choice" "$lines" '' 52
-	tap 'auto chooses both for failed calls' auto_chooses "${choice/pair/both}" "$lines" -x 29
-	tap '--check says what there is' checks "$choice"
 	tap '--check serves nobody' checks_for_nobody
 	tap '--list serves nobody' lists_for_nobody
-	tap '--list says what /proc does' lists_descriptors
 	tap '--list as text, of a hostile name' lists_in_text
-	[[ $choice != pair ]] || tap 'kprobes switched off are an error' kprobes_off
-	! can_starve || tap 'calls for whose entries there is no memory are counted' no_memory
-	# These are of the loader alone: once here, and once on this Debian's own kernel.
-	[[ " ${hooks[*]} " != *" syscall "* ]] || test_cases_once
+	test_cases_once
 }
 
 main() {
@@ -1180,6 +1187,7 @@ main() {
 		case $1 in
 		--build) build_lacking && exit ;;
 		--only) (($# > 1)) && only=$2 && shift ;;
+		--no-loader) loader=no ;;
 		pair | syscall | both) hooks+=("$1") ;;
 		*) usage >&2 && exit 2 ;;
 		esac

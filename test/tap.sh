@@ -6,6 +6,7 @@
 
 set -uo pipefail
 shopt -s inherit_errexit
+unset LANGUAGE # it would be heeded beside C.UTF-8 too
 
 patience=60 # seconds until a thing that does not happen is a failure; an emulated machine is slow
 count=0 failed=0 skipped=0

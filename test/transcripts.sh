@@ -166,6 +166,7 @@ run() {
 	rm -rf "$work/folder"
 	mkdir "$work/folder"
 	ln -s "$PWD"/* "$work/folder"
+	rm -f "$work/folder/work" # a learner's labs: docs/labs/start would move them
 	(
 		cd "$work/folder" && close_others
 		exec env LC_ALL=C.UTF-8 TZ=UTC COLUMNS=80 TERM=dumb \

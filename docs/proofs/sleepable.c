@@ -60,9 +60,11 @@ static struct seen seen(void)
 }
 
 #define INSN(op, dst, src, offset, value)                                                          \
-	{                                                                                          \
-		.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value)  \
-	}
+	((struct bpf_insn){ .code = (op),                                                          \
+			    .dst_reg = (dst),                                                      \
+			    .src_reg = (src),                                                      \
+			    .off = (offset),                                                       \
+			    .imm = (value) })
 #define LOAD(dst, src, offset) INSN(BPF_LDX | BPF_MEM | BPF_DW, dst, src, offset, 0)
 #define STORE(dst, offset, src) INSN(BPF_STX | BPF_MEM | BPF_DW, dst, src, offset, 0)
 #define MOVE(dst, src) INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
@@ -80,6 +82,7 @@ static struct seen seen(void)
  */
 static int load(int function, int flags)
 {
+	static const char license[] = "GPL";
 	const struct bpf_insn code[] = {
 		LOAD(BPF_REG_6, BPF_REG_1, 24),
 		SET64(BPF_REG_2, 0, (uintptr_t)mask),
@@ -106,7 +109,7 @@ static int load(int function, int flags)
 		.prog_type = BPF_PROG_TYPE_TRACEPOINT,
 		.insns = (uintptr_t)code,
 		.insn_cnt = sizeof(code) / sizeof(code[0]),
-		.license = (uintptr_t) "GPL",
+		.license = (uintptr_t)license,
 		.prog_flags = flags,
 	};
 

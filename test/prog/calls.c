@@ -24,10 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BIT(sig) (1ULL << ((sig) + -1))
+#include "entries.h"
+
+#define BIT(sig) (1ULL << (-1 + (sig)))
 #define SLACK_NS 2000000 /* the clocks are read one after the other */
 
-enum way { SIGNALFD, SIGNALFD4, COMPAT_SIGNALFD, COMPAT_SIGNALFD4 };
 static const char *const way_names[] = { "signalfd", "signalfd4", "compat-signalfd",
 					 "compat-signalfd4" };
 
@@ -132,58 +133,6 @@ static void *place(const struct call *c)
 	}
 }
 
-#ifdef __x86_64__
-static long compat(long number, long a, long b, long c, long d)
-{
-	long ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "0"(number), "b"(a), "c"(b), "d"(c), "S"(d)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return (int)ret;
-}
-#else
-static long compat(long number, long a, long b, long c, long d)
-{
-	(void)number, (void)a, (void)b, (void)c, (void)d;
-	return -ENOSYS;
-}
-#endif
-
-/* Where the kernel has no 32-bit entry, the attempt is a fault. */
-static bool try_compat(void)
-{
-	int status = 1;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(compat(20, 0, 0, 0, 0) != getpid()); /* 20: getpid */
-	waitpid(pid, &status, 0);
-	return !status;
-}
-
-static long call(const struct call *c, int ufd, void *mask, size_t sizemask)
-{
-	long ret = -ENOSYS;
-
-	switch (c->way) {
-	case SIGNALFD:
-#ifdef SYS_signalfd
-		ret = syscall(SYS_signalfd, ufd, mask, sizemask);
-#endif
-		break;
-	case SIGNALFD4:
-		ret = syscall(SYS_signalfd4, ufd, mask, sizemask, c->flags);
-		break;
-	case COMPAT_SIGNALFD:
-		return compat(321, ufd, (long)mask, sizemask, 0);
-	case COMPAT_SIGNALFD4:
-		return compat(327, ufd, (long)mask, sizemask, c->flags);
-	}
-	return ret < 0 ? -errno : ret;
-}
-
 static void limit_descriptors(bool on)
 {
 	struct rlimit limit;
@@ -260,14 +209,14 @@ static void make(const struct call *c)
 	size_t sizemask = bad_size ? c->sizemask : 8;
 	struct timespec before, after;
 	uint64_t blocked = 0;
-	void *mask = place(c);
+	const void *mask = place(c);
 	long ret;
 
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &blocked, 8);
 	if (limit)
 		limit_descriptors(true);
 	clock_gettime(CLOCK_REALTIME, &before);
-	ret = call(c, ufd, mask, sizemask);
+	ret = enter_kernel(c->way, ufd, mask, sizemask, c->flags);
 	clock_gettime(CLOCK_REALTIME, &after);
 	if (limit)
 		limit_descriptors(false);

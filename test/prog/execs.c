@@ -27,12 +27,10 @@ int main(int argc, char **argv)
 {
 	long left = argc == 2 ? atol(argv[1]) : 0;
 	pthread_t thread;
-	char number[24];
 
 	if (left < 1)
 		return 0;
-	snprintf(number, sizeof(number), "%ld", left - 1);
-	argv[1] = number;
+	sprintf(argv[1], "%ld", left - 1); /* no longer than what is there */
 	pthread_create(&thread, NULL, call_and_execute, argv);
 	pthread_join(thread, NULL);
 	return 1;

@@ -145,7 +145,7 @@ static char *skip_value(char *p)
 
 static bool parse_event(void)
 {
-	char *p = event.text, *end;
+	char *p = event.text, *end = p;
 
 	event.count = 0;
 	if (*p++ != '{')

@@ -209,47 +209,6 @@ static pthread_t start_toggling(const struct truth *t, char *mask)
 	return thread;
 }
 
-#ifdef __x86_64__
-static long compat(long number, long a, long b, long c, long d)
-{
-	long ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "0"(number), "b"(a), "c"(b), "d"(c), "S"(d)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return (int)ret;
-}
-#else
-static long compat(long number, long a, long b, long c, long d)
-{
-	(void)number, (void)a, (void)b, (void)c, (void)d;
-	return -ENOSYS;
-}
-#endif
-
-static long enter_kernel(const struct truth *t, const char *mask)
-{
-	long ret = -1;
-
-	errno = ENOSYS;
-	switch (t->way) {
-	case SIGNALFD:
-#ifdef SYS_signalfd
-		ret = syscall(SYS_signalfd, t->ufd, mask, t->size);
-#endif
-		break;
-	case SIGNALFD4:
-		ret = syscall(SYS_signalfd4, t->ufd, mask, t->size, t->flags);
-		break;
-	case COMPAT_SIGNALFD:
-		return compat(321, t->ufd, (long)mask, t->size, 0);
-	case COMPAT_SIGNALFD4:
-		return compat(327, t->ufd, (long)mask, t->size, t->flags);
-	}
-	return ret < 0 ? -errno : ret;
-}
-
 /* What the kernel says of the caller, which nobody changes while it has the turn. */
 static void look_at_self(struct truth *t)
 {
@@ -288,7 +247,7 @@ static void make_call(struct truth *t)
 		t->offset = now(CLOCK_REALTIME) - t->before;
 	} while (now(CLOCK_MONOTONIC) - t->before > 500000); /* else we were stopped in between */
 	t->before = now(CLOCK_MONOTONIC);
-	t->ret = enter_kernel(t, mask);
+	t->ret = enter_kernel(t->way, t->ufd, mask, t->size, t->flags);
 	t->after = now(CLOCK_MONOTONIC);
 	if (t->where == TOGGLED) {
 		toggled.stop = true;
@@ -788,18 +747,6 @@ static void call_once(int actor)
 	fprintf(output, TRUTH_PRINT, t.way, t.where, t.kind, t.pid, t.tid, t.uid, t.comm, t.blocked,
 		t.chld_ignored, t.ufd, t.size, t.flags, t.mask, t.other, t.free, t.limit, t.ret,
 		t.known, t.kept, t.before, t.after, t.offset);
-}
-
-/* Where the kernel has no 32-bit entry, the attempt is a fault. */
-static bool try_compat(void)
-{
-	int status = 1;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(compat(20, 0, 0, 0, 0) != getpid()); /* 20: getpid */
-	waitpid(pid, &status, 0);
-	return !status;
 }
 
 /* The first actor's process: with three descriptors, and the shared memory. */

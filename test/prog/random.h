@@ -10,12 +10,11 @@
 #include <inttypes.h>
 #include <stdint.h>
 
-/* By which of the kernel's entries the call came. */
-enum way { SIGNALFD, SIGNALFD4, COMPAT_SIGNALFD, COMPAT_SIGNALFD4, WAYS };
+#include "entries.h"
 
 /*
- * What memory the pointer leads to; up to ZERO the mask can be read by the kernel; up to TOGGLED by a BPF
- * program as well, which can't wait for a page to be brought in.
+ * What memory the pointer leads to; up to ZERO the mask can be read by the kernel; up to TOGGLED by
+ * a BPF program as well, which can't wait for a page to be brought in.
  */
 enum where {
 	PLAIN,         /* memory that has just been written, at any address */

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+/* step4.bpf.c: sends each call that creates a signalfd to the loader, step4.c. */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "call.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL"; /* or some helpers could not be called */
+
+/* The entries, by thread number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+/* TODO 1: the map `events`, a ring buffer of 65536 bytes; this kind has no key and no value. */
+
+SEC("kprobe/do_signalfd4")
+int BPF_KPROBE(enter, int ufd, sigset_t *mask, int flags)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct call call = { .flags = flags, .pid = id >> 32 };
+	__u32 tid = id;
+
+	/* TODO 2: a filter: only calls that create, which are those with the ufd -1. */
+	bpf_probe_read_kernel(&call.mask, sizeof(call.mask), mask);
+	bpf_map_update_elem(&calls, &tid, &call, BPF_ANY);
+	return 0;
+}
+
+SEC("kretprobe/do_signalfd4")
+int BPF_KRETPROBE(leave, int ret)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct call *call = bpf_map_lookup_elem(&calls, &tid);
+
+	if (!call)
+		return 0;
+	/* TODO 3: write the result into the entry, and send it instead (bpf_ringbuf_output). */
+	bpf_printk("mask %llx flags %x result %d", call->mask, call->flags, ret);
+	bpf_map_delete_elem(&calls, &tid);
+	return 0;
+}
