@@ -384,7 +384,7 @@ write_greeting() {
 	cat <<-END
 		[ -n "\${1-}" ] || cat <<'WORDS'
 
-		You are root in a virtual machine, in the host's own $tree: what you write there stays.
+		You are root in a virtual machine. The tree is the host's own: edit and build there, run here.
 		"exit" leaves. The labs: docs/workshop.md. Another terminal, on the host: make vm-enter
 		WORDS
 	END
