@@ -108,7 +108,7 @@ the_room() {
 	types other $'exit\n'
 	has_left other
 	sit again vm-enter
-	says again 'tty' '</dev/hvc0>'
+	says again 'tty' '</dev/hvc[0-2]>'
 
 	echo 'a terminal that is closed ends what ran in it'
 	types again $'sleep 1000\n'
