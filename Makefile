@@ -47,7 +47,7 @@ LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib)
 LIBS_STATIC = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib)
 
 .DELETE_ON_ERROR:
-.PHONY: all static programs check lint bench vm vm-enter handout install uninstall clean help
+.PHONY: all static programs check lint bench vm vm-enter install uninstall clean help
 
 all: sigfd
 
