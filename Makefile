@@ -47,7 +47,7 @@ LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib)
 LIBS_STATIC = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib)
 
 .DELETE_ON_ERROR:
-.PHONY: all static programs check lint bench install uninstall clean help
+.PHONY: all static programs check lint bench vm vm-enter install uninstall clean help
 
 all: sigfd
 
@@ -140,6 +140,13 @@ lint: $(O)/sigfd.skel.h
 bench: all static programs
 	test/bench.sh $(BENCH)
 
+# A root shell in a virtual machine that has kprobes, in this tree. VM=--help tells the options.
+vm: all programs
+	@test/vm.sh --room $(VM)
+
+vm-enter:
+	@test/vm.sh --enter
+
 install: sigfd
 	install -D -m 755 sigfd "$(DESTDIR)$(PREFIX)/sbin/sigfd"
 	install -D -m 644 docs/sigfd.8 "$(DESTDIR)$(PREFIX)/share/man/man8/sigfd.8"
@@ -164,6 +171,8 @@ help:
 	@echo "make check      the tests                     (./test.sh --help)"
 	@echo "make lint       every static check"
 	@echo "make bench      what a call costs, beside other tracers   (BENCH='--install --write')"
+	@echo "make vm         a shell in a virtual machine with kprobes   (VM='--kernel 6.12')"
+	@echo "make vm-enter   one more terminal in that machine"
 	@echo "make install    the program, its man page and bash completion   (PREFIX= DESTDIR=)"
 	@echo "make uninstall  takes them away again"
 	@echo "make clean      removes what was built"

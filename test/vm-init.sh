@@ -20,7 +20,7 @@ share() {
 
 # Neither tracefs, debugfs nor bpffs: the tracer has to do without, or mount them.
 mount_kernel() {
-	mkdir -p /root/proc /root/sys /root/dev /root/run /root/root
+	mkdir -p /root/proc /root/sys /root/dev /root/run
 	mount -t proc proc /root/proc
 	mount -t sysfs sys /root/sys
 	mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
@@ -44,6 +44,9 @@ start() {
 	mkdir -p /upper
 	mount -t tmpfs upper /upper
 	overlay root /root
+	# Where an ordinary user runs QEMU, root's home can't be read.
+	mkdir -p /root/root
+	ls /root/root >/dev/null 2>&1 || mount -t tmpfs home /root/root
 	interactive=''
 	# shellcheck disable=SC1091 # vm.sh writes it
 	. /mounts
@@ -65,8 +68,56 @@ port() {
 	echo "$2"
 }
 
+# Whoever enters from the host says so by a port: open, size or close, the terminal's number, a
+# name, and the size. (hvc0 is the first of them.)
+serve_terminals() {
+	port 4 >/dev/null
+	left=$(port 5)
+	while read -r word n name rows cols; do
+		hvc=/dev/hvc$((n - 1))
+		case $word in
+		open)
+			hang_up "$n"
+			terminal "$n" "$name" "$hvc" "$rows" "$cols" &
+			;;
+		size) /run/vm/busybox stty -F "$hvc" rows "$rows" cols "$cols" ;;
+		close) [ "$(cat "/run/vm/name$n")" != "$name" ] || hang_up "$n" ;;
+		esac
+	done <"$(port 4)"
+}
+
+# A session of its own, and its terminal, so that Ctrl-C and job control work there: but the shell
+# has what it starts in the background ignore Ctrl-C, and only env undoes that.
+# shellcheck disable=SC2016 # for that shell
+terminal() {
+	echo "$2" >"/run/vm/name$1"
+	/run/vm/busybox setsid /bin/sh -c 'echo $$ >"$1"
+		exec <>"$2" >&0 2>&1
+		stty sane rows "$3" cols "$4"
+		exec env --default-signal=INT,QUIT /bin/sh /run/vm/command again
+		' sh "/run/vm/session$1" "$3" "$4" "$5"
+	echo "left $2" >"$left"
+}
+
+# What a real terminal does when it is closed: its shell tells its jobs. A shell that does not go is
+# not waited for.
+hang_up() {
+	[ ! -e "/run/vm/session$1" ] || kill -HUP "$(cat "/run/vm/session$1")" 2>/dev/null
+}
+
+# Who is used to sudo may go on: the host's own can't read its rules if an ordinary user runs QEMU.
+replace_sudo() {
+	mkdir -p /usr/local/sbin
+	printf '#!/bin/sh\nexec env "$@"\n' >/usr/local/sbin/sudo
+	chmod 755 /usr/local/sbin/sudo
+}
+
 finish() {
-	if [ "$1" = yes ]; then
+	if [ "$1" = room ]; then
+		replace_sudo
+		serve_terminals 2>/dev/null </dev/null &
+	fi
+	if [ -n "$1" ]; then
 		/run/vm/busybox setsid /run/vm/busybox cttyhack /bin/sh /run/vm/command
 	else
 		stdout=$(port 1) stderr=$(port 2) status=$(port 3)

@@ -3,7 +3,8 @@
 # Runs a command, or a shell, in a virtual machine on one of Debian's kernels.
 #
 # The guest's files are the host's own, read-only by 9p under an overlay in
-# memory, so every program installed here runs there and no write comes back.
+# memory, so every program installed here runs there and no write comes back:
+# but to a folder that is shared, as the tree is with --room.
 
 set -euo pipefail
 shopt -s inherit_errexit
@@ -13,16 +14,21 @@ export LC_ALL=C # apt's words are read here
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 tree=${here%/*}
 cache=${SIGFD_CACHE:-$tree/.cache}
-# shellcheck source=test/apt.sh
-source "$here/apt.sh"
 suites=(bullseye bookworm trixie trixie-backports sid)
 
-series=default arch=amd64 memory=1024 cpus=2 timeout='' append='' console=''
-fetch_only=no shares=() command=()
+case $(uname -m) in
+aarch64) host_arch=arm64 ;;
+*) host_arch=amd64 ;;
+esac
+
+series=default arch=$host_arch memory=1024 cpus=2 timeout='' append='' console='' image='' modules=''
+fetch_only=no room=no enter=no shares=() command=()
+terminals=(1 2 3)
 
 usage() {
 	cat <<-'END'
 	usage: test/vm.sh [option...] [-- COMMAND [ARG...]]
+	       test/vm.sh --enter
 
 	Runs COMMAND in a virtual machine, in this same folder, and exits with its
 	status; without COMMAND, gives a root shell there (leave it with "exit").
@@ -30,8 +36,13 @@ usage() {
 
 	  --kernel SERIES   newest Debian kernel of that series (5.10, 6.1, 6.12...),
 	                    or "newest" of all; otherwise this Debian's own
-	  --arch ARCH       amd64 (default), or arm64, which has a small root of its
-	                    own (add to it with GUEST_PACKAGES="name...") and the tree
+	  --image FILE      a kernel of your own: vmlinuz, and with
+	  --modules DIR     its modules, /lib/modules/RELEASE
+	  --arch ARCH       amd64 or arm64. Where that is not this machine's, it has a small
+	                    root of its own (add to it with GUEST_PACKAGES="name...") and the tree
+	  --room            a shell with the tree to write to, and with more terminals;
+	                    make vm does this
+	  --enter           one more terminal in the machine of --room; make vm-enter does this
 	  --memory MIB      1024 unless told
 	  --cpus N          2 unless told
 	  --timeout SECONDS 600 unless told (a shell: none); 0 is none
@@ -57,9 +68,17 @@ parse_options() {
 	while (($#)); do
 		case $1 in
 		--help | -h) usage && exit ;;
-		--fetch) fetch_only=yes && shift && continue ;;
+		--fetch | --room | --enter)
+			case $1 in
+			--fetch) fetch_only=yes ;;
+			--room) room=yes shares+=("$tree") ;;
+			--enter) enter=yes ;;
+			esac
+			shift && continue
+			;;
 		--) shift && command=("$@") && return ;;
-		--kernel | --arch | --memory | --cpus | --timeout | --append | --share | --console)
+		--kernel | --arch | --memory | --cpus | --timeout | --append | --share | --console | \
+			--image | --modules)
 			(($# > 1)) || die 2 "$1 wants a value (see --help)" ;;
 		*) die 2 "unknown option $1 (see --help)" ;;
 		esac
@@ -72,6 +91,8 @@ parse_options() {
 		--append) append=$2 ;;
 		--share) shares+=("$(realpath -e -- "$2")") || die 2 "no folder $2 to share" ;;
 		--console) console=$2 ;;
+		--image) image=$(realpath -e -- "$2") || die 2 "no file $2 to boot" ;;
+		--modules) modules=$(realpath -e -- "$2") || die 2 "no folder $2 of modules" ;;
 		esac
 		shift 2
 	done
@@ -83,6 +104,11 @@ check_options() {
 		die 2 "--kernel is a series such as 6.1, or newest, not $series"
 	[[ "$memory$cpus${timeout:-0}" =~ ^[0-9]+$ ]] ||
 		die 2 "--memory, --cpus and --timeout want whole numbers"
+	[[ $room == no ]] || ((${#command[@]} == 0)) || die 2 "--room takes no command"
+	[[ -z $image || $modules ]] || die 2 "--image wants --modules DIR too: its /lib/modules/RELEASE"
+	[[ -z $modules || $image ]] || die 2 "--modules wants --image FILE too"
+	[[ -z $modules || -e $modules/modules.dep.bin ]] ||
+		die 2 "$modules has no modules.dep.bin; name /lib/modules/RELEASE, or see depmod(8)"
 	: "${timeout:=$((${#command[@]} ? 600 : 0))}"
 }
 
@@ -102,7 +128,20 @@ check_programs() {
 	need depmod kmod
 	need xz xz-utils
 	need zstd zstd
-	need apt-get apt
+	# Else a kernel is the user's own, and this need not be Debian.
+	[[ $image && $arch == "$host_arch" ]] || need apt-get apt
+	[[ $room == no ]] || name_missing_tools
+}
+
+# The machine boots without them, and a lab would stop in its midst.
+name_missing_tools() {
+	local tool missing=()
+	[[ $arch == "$host_arch" ]] || return 0
+	for tool in gcc make clang bpftool strace jq patch script:bsdutils ps:procps; do
+		type -P "${tool%:*}" >/dev/null || missing+=("${tool#*:}")
+	done
+	((${#missing[@]} == 0)) || echo "vm.sh: the labs will miss ${missing[*]}:" \
+		"./test.sh --install brings them, or apt-get install ${missing[*]}" >&2
 }
 
 # An apt of our own: it knows one suite and one architecture, and leaves alone
@@ -204,17 +243,48 @@ unpack_kernel() {
 
 # Unpacks a kernel's few modules that a guest needs, in the order to load them.
 unpack_modules() {
-	local release=$1 module
+	local release=$1
 	find . -name '*.ko.xz' -exec xz -d {} +
 	find . -name '*.ko.zst' -exec zstd -qd --rm {} +
 	[[ -d lib ]] || ln -s usr/lib lib
 	depmod -b "$PWD" "$release"
+	take_modules "$release"
+}
+
+# What a kernel has built in, modprobe does not name as a file.
+take_modules() {
+	local release=$1 module
 	for module in virtio_pci virtio_console 9pnet_virtio 9p overlay; do
-		modprobe -C /dev/null -d "$PWD" -S "$release" --show-depends "$module"
+		modprobe -C /dev/null -d "$PWD" -S "$release" --show-depends "$module" ||
+			die 125 "the kernel $release has no $module, which the machine needs"
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r module; do
-		cp "$module" kernel/
-		echo "${module##*/}" >>kernel/order
+		take_module "$module"
 	done
+}
+
+take_module() {
+	local name=${1##*/}
+	name=${name%.ko*}.ko
+	case $1 in
+	*.xz) xz -dc "$1" ;;
+	*.zst) zstd -qdc "$1" ;;
+	*.gz) gzip -dc "$1" ;;
+	*) cat "$1" ;;
+	esac >"kernel/$name"
+	echo "$name" >>kernel/order
+}
+
+# A kernel that the user names is not kept: to take it apart takes a second.
+take_kernel() {
+	kernel=$work/own/kernel
+	mkdir -p "$kernel" "$work/own/lib/modules"
+	cd "$work/own"
+	ln -s "$modules" lib/modules/
+	[[ -r $image ]] || die 125 "$image can't be read; as root, or from a copy"
+	unpack_kernel "$image" >kernel/image
+	: >kernel/order
+	take_modules "${modules##*/}"
+	cd "$OLDPWD"
 }
 
 fetch_kernel() {
@@ -254,11 +324,19 @@ fetch_root() {
 	done
 	rm "$archives"/*.deb
 	[[ -e $new/bin/sh ]] || ln -s bash "$new/bin/sh"
+	[[ -e $new/usr/bin/cc || ! -e $new/usr/bin/gcc ]] || ln -s gcc "$new/usr/bin/cc"
 	[[ -e $new/usr/bin/awk || ! -e $new/usr/bin/mawk ]] || ln -s mawk "$new/usr/bin/awk"
 	echo 'root:x:0:0:root:/root:/bin/bash' >"$new/etc/passwd"
 	echo 'root:x:0:' >"$new/etc/group"
 	mkdir -p "${root%/*}"
 	mv "$new" "$root"
+}
+
+# apt, tar and cpio say it too, in many lines and late.
+needs_space() {
+	local free
+	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+	((free >= $2)) || die 125 "$1 has room for $free MB; at least $2 are needed"
 }
 
 is_fetched() {
@@ -269,11 +347,14 @@ is_fetched() {
 # may be another user's.
 fetch() {
 	local package
+	# shellcheck source=test/apt.sh
+	[[ $image && $arch == "$host_arch" ]] || source "$here/apt.sh"
 	name=$series
-	[[ $series != default ]] || name=default-$codename
+	[[ $series != default ]] || name=default-${codename-}
 	kernel=$cache/kernel/$arch/$name
+	[[ -z $image ]] || take_kernel
 	root=/ guest_busybox=$(type -P busybox)
-	if [[ $arch == arm64 ]]; then
+	if [[ $arch != "$host_arch" ]]; then
 		guest_packages=(busybox-static coreutils bash libc6 libc-bin libelf1 zlib1g strace
 			util-linux procps grep sed mawk jq)
 		for package in ${GUEST_PACKAGES-}; do
@@ -286,6 +367,7 @@ fetch() {
 	mkdir -p "$cache" 2>/dev/null || true
 	[[ -w $cache ]] ||
 		die 125 "$cache can't be written to; name a folder: export SIGFD_CACHE=FOLDER"
+	needs_space "$cache" 400
 	(
 		flock 9
 		[[ -e $kernel/order ]] || (fetch_kernel)
@@ -297,17 +379,30 @@ quoted() {
 	printf "'%s' " "${@//\'/\'\\\'\'}"
 }
 
+# The first terminal is told its size by the command itself, the others by whoever enters.
+write_greeting() {
+	cat <<-END
+		[ -n "\${1-}" ] || cat <<'WORDS'
+
+		You are root in a virtual machine. The tree is the host's own: edit and build there, run here.
+		"exit" leaves. The labs: docs/workshop.md. Another terminal, on the host: make vm-enter
+		WORDS
+	END
+}
+
 # The command travels in a file, so that its arguments arrive as they are.
 write_command() {
 	local size run=("${command[@]}")
 	echo "cd $(quoted "$PWD") || exit 125"
+	[[ $room == no ]] || write_greeting
 	if ((${#run[@]} == 0)); then
 		# Without the host's own settings, which may take this machine long.
 		run=(env 'PS1=\h:\w\$ ' bash --norc)
-		size=$(stty size 2>/dev/null) && echo "stty rows ${size% *} cols ${size#* }"
+		size=$(stty size 2>/dev/null) &&
+			echo "[ -n \"\${1-}\" ] || stty rows ${size% *} cols ${size#* }"
 	fi
 	echo "exec env -i HOME=/root TERM=$(quoted "${TERM:-dumb}") LC_ALL=C.UTF-8" \
-		"${CI:+CI=$(quoted "$CI")}" \
+		"${CI:+CI=$(quoted "$CI")}" "$([[ $room == no ]] || echo "$room_settings")" \
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
 		"$(quoted "${run[@]}")"
 }
@@ -321,12 +416,14 @@ make_initramfs() {
 	write_command >"$guest/command"
 	{
 		((${#command[@]})) || echo interactive=yes
+		[[ $room == no ]] || echo interactive=room
 		[[ $root == / ]] || echo "overlay tree /root$(quoted "$tree")"
 		for i in "${!shares[@]}"; do
 			echo "share share$i /root$(quoted "${shares[i]}")"
 		done
 	} >"$guest/mounts"
-	(cd "$guest" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initramfs.cpio"
+	(cd "$guest" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initramfs.cpio" ||
+		die 125 "${work%/*} has no room for the machine's files"
 }
 
 # To an option of QEMU a comma ends a value, unless it is doubled.
@@ -346,9 +443,9 @@ port_device() {
 # kernel relies on when it patches its own code, as it does for each probe: 7.3
 # panicked after 14 seconds of attaching in a loop, and not once in 100 rounds so.
 build_qemu() {
-	local i more arguments="quiet panic=-1 mitigations=off"
+	local i more accel=tcg,thread=single arguments="quiet panic=-1 mitigations=off"
 	qemu=("$emulator" -nodefaults -no-user-config -display none -no-reboot
-		-accel "${VM_ACCEL:-tcg,thread=single}" -smp "$cpus" -m "$memory"
+		-accel "${VM_ACCEL:-$accel}" -smp "$cpus" -m "$memory"
 		-kernel "$kernel/image" -initrd "$work/initramfs.cpio" -device virtio-serial-pci)
 	case $arch in
 	# Timing loops of an emulated machine only cost time, and may fail under load.
@@ -371,6 +468,102 @@ build_qemu() {
 		folder_device "share$i" "${shares[i]}" ''
 	done
 }
+
+# ---- The room: a machine with more terminals ------------------------------------------------------
+
+# In the guest too the tree's files belong to who has them on the host, and git wants nothing to do
+# with another's.
+room_settings="GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory 'GIT_CONFIG_VALUE_0=*'"
+
+# Who holds the lock of this file runs the machine, and it names the folder of its pipes.
+claim_room() {
+	mkdir -p "$tree/.cache" 2>/dev/null || true
+	exec {lock}<>"$tree/.cache/room" || die 125 "$tree can't be written to"
+	flock -n "$lock" || die 1 "it runs already; another terminal in it: make vm-enter"
+}
+
+# Each terminal is a console whose two ends are pipes; one more tells the guest who comes and goes. It
+# answers in a file, since a pipe has one reader.
+build_room() {
+	local n pipe
+	for pipe in "${terminals[@]}" control; do
+		mkfifo "$work/$pipe.in" "$work/$pipe.out"
+	done
+	for n in "${terminals[@]}"; do
+		qemu+=(-chardev "pipe,id=terminal$n,path=${work//,/,,}/$n"
+			-device "virtconsole,chardev=terminal$n,nr=$n")
+	done
+	qemu+=(-chardev "pipe,id=control,path=${work//,/,,}/control"
+		-device "virtserialport,chardev=control,nr=4" -pidfile "$work/pid")
+	: >"$work/left"
+	port_device 5 "$work/left"
+	echo "$work" >"$tree/.cache/room"
+}
+
+enter_room() {
+	local room=$tree/.cache/room n terminal='' saved
+	[[ -t 0 && -t 1 ]] || die 2 "--enter wants a terminal"
+	if [[ ! -e $room ]] || flock -n "$room" true; then
+		die 1 "no machine runs; start one: make vm"
+	fi
+	room=$(<"$room")
+	[[ -s $room/pid ]] || die 1 "the machine is not up yet"
+	for n in "${terminals[@]}"; do
+		exec 7>>"$room/lock$n"
+		flock -n 7 && terminal=$n && break
+	done
+	[[ $terminal ]] || die 1 "all its terminals, ${#terminals[@]} and the first, are in use"
+	saved=$(stty -g) machine=$(<"$room/pid")
+	# shellcheck disable=SC2064 # as it is now
+	trap "leave_room '$room' $terminal '$saved'" EXIT
+	echo "This is the same machine. \"exit\" leaves this terminal; the machine goes on."
+	be_terminal "$room" "$terminal"
+}
+
+# Until the guest says that this terminal's shell has ended, or the machine is gone.
+be_terminal() {
+	local room=$1 n=$2 watcher
+	timeout 0.1 cat "$room/$n.out" >/dev/null 2>&1 7>&- || true # what came while nobody looked
+	exec 6<&0
+	stty raw -echo
+	cat "$room/$n.out" 7>&- &
+	cat <&6 >"$room/$n.in" 7>&- &
+	watch_for "$room" "left $$" 7>&- &
+	watcher=$!
+	tell open
+	trap 'tell size' WINCH
+	while kill -0 "$watcher" 2>/dev/null; do
+		wait "$watcher" || true
+	done
+}
+
+watch_for() {
+	local line
+	while read -r line; do
+		[[ $line != "$2" ]] || return 0
+	done < <(exec tail -n +1 -s 0.2 -f --pid="$machine" "$1/left")
+}
+
+# tell WORD: what the guest is to do with this terminal.
+tell() {
+	local size
+	size=$(stty size <&6) || size='24 80'
+	echo "$1 $n $$ $size" >"$room/control.in"
+}
+
+# The terminal may be gone: then this is all that tells the guest.
+leave_room() {
+	local room=$1 n=$2 pid
+	set +e
+	for pid in $(jobs -p); do
+		kill "$pid" 2>/dev/null
+	done
+	if kill -0 "$machine" 2>/dev/null; then
+		echo "close $n $$" >"$room/control.in"
+	fi
+	stty "$3" && echo
+	kill -0 "$machine" || echo "The machine has ended."
+} 2>/dev/null
 
 run_shell() {
 	qemu+=(-chardev "stdio,id=console,mux=on,signal=off${console:+,logfile=${console//,/,,}}"
@@ -412,9 +605,13 @@ cleanup() {
 	rm -rf "$work"
 }
 
-vm='' work=''
+vm='' work='' machine=''
 parse_options "$@"
 check_options
+if [[ $enter == yes ]]; then
+	enter_room
+	exit
+fi
 check_programs
 work=$(mktemp -d)
 trap cleanup EXIT
@@ -422,6 +619,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 fetch
 [[ $fetch_only == no ]] || exit 0
+[[ $room == no ]] || claim_room
 make_initramfs
 build_qemu
+[[ $room == no ]] || build_room
 if ((${#command[@]})); then run_command; else run_shell; fi
