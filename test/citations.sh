@@ -273,7 +273,7 @@ programs_broken() {
 
 # "x --long" for each option that a program's --help lists; "x= --long" for one with a value.
 options_of() {
-	"$1" --help | sed -nE 's/^ +(-(.), *)?(--[a-z-]+)(=?).*/\2\4 \3/p'
+	"$1" --help | sed -nE 's/^ +(-(.), *)?(--[a-z0-9-]+)(=?).*/\2\4 \3/p'
 }
 
 # is_option FILE WORD: of the options in FILE. -xe60 is -x, -e and, if -e has a value, that.
@@ -315,7 +315,8 @@ options_unknown() {
 		grep -ohE "(^|[^A-Za-z0-9_])${name/./\\.} +-[^|;#>&\`]*" "${pages[@]}" |
 			sed -E "s/^.?$name +//" | options_cited "$work/$name"
 	done
-	# An option without its program is of one of these; -EINVAL is none.
+	# An option without its program is of one of these, or what a lab adds; -EINVAL is none.
+	sed -nE 's/^\+.*\{ "([a-z-]+)", .*/ --\1/p' docs/labs/solutions/8/*.patch >>"$work/any"
 	grep -ohE '`-[^`]*`' "${pages[@]}" | tr -d '`' | grep -vE '^-E[A-Z0-9]+$' |
 		options_cited "$work/any"
 }

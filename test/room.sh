@@ -7,8 +7,6 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 source test/tap.sh || exit # tap, end_tap, and the folder $work
 
-# shellcheck disable=SC2016 # what is typed is for the guest's shell
-
 root=$PWD cache=${SIGFD_CACHE:-$PWD/.cache}
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 user=() tree=''
@@ -103,6 +101,7 @@ the_room() {
 	types other $'sleep 1000\n'
 	says first 'until pidof sleep; do :; done >/dev/null; tty' '</dev/tty'
 	types other $'\x03'
+	# shellcheck disable=SC2016 # for the guest's shell
 	says other 'echo $((6 * 7)); pidof sleep' '<42>'
 
 	echo 'one leaves, and comes again'
