@@ -40,7 +40,8 @@ end
 local function blocks_of(source)
 	local page, prefix, first = source.name, inside[source.name], true
 	local man = page:match('%.%d$')
-	local doc = pandoc.read(source.text, man and 'man' or 'gfm')
+	-- signal.c@v7.3 is no address of mail.
+	local doc = pandoc.read(source.text, man and 'man' or 'gfm-autolink_bare_uris')
 	if man then doc.blocks:insert(1, pandoc.Header(1, page:match('[^/]+$'))) end
 	-- In the page a picture stands as text, followed by a link to it as a file: of the two, the file.
 	for i = #doc.blocks, 1, -1 do
