@@ -10,7 +10,7 @@ page=$PWD/build/handout/sigfd.html
 paper=$PWD/build/handout/sigfd.pdf
 
 values() {
-	grep -oE " $1=\"[^\"]*\"" "$page" | sed 's/^[^"]*"//; s/"$//' | sort
+	grep -oE "(^| )$1=\"[^\"]*\"" "$page" | sed 's/^[^"]*"//; s/"$//' | sort
 }
 
 makes() {
