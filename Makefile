@@ -47,7 +47,7 @@ LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib)
 LIBS_STATIC = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib)
 
 .DELETE_ON_ERROR:
-.PHONY: all static programs check lint bench vm vm-enter install uninstall clean help
+.PHONY: all static programs check lint bench vm vm-enter handout install uninstall clean help
 
 all: sigfd
 
@@ -130,6 +130,30 @@ $(O)/proofs/%: docs/proofs/%.c docs/proofs/proof.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Wall -Wextra -pthread $< -o $@
 
+# For who learns: neither the facilitator's page nor the solutions. The reader puts the pictures in.
+HANDOUT := README.md $(patsubst %,docs/%,workshop.md signalfd.md walkthrough.md corrections.md \
+	troubleshooting.md performance.md sigfd.8)
+PANDOC ?= pandoc
+CHROMIUM ?= chromium
+
+handout: $(O)/handout/sigfd.html $(O)/handout/sigfd.pdf
+
+$(O)/handout/sigfd.html: $(HANDOUT) docs/handout.css $(wildcard docs/handout/* docs/*.svg) Makefile
+	$(call need,command -v $(PANDOC),pandoc,pandoc,pandoc,pandoc-cli,pandoc)
+	@mkdir -p $(@D)
+	$(PANDOC) -f docs/handout/pages.lua -t html5 --standalone --toc --toc-depth=2 \
+		--template docs/handout/template.html -M title="sigfd: the handout" \
+		-V style="$$(cat docs/handout.css)" $(HANDOUT) -o $@
+
+# It runs as root too, where its sandbox doesn't, and opens nothing but our page. What it says is
+# mostly of a desktop that it misses.
+$(O)/handout/sigfd.pdf: $(O)/handout/sigfd.html
+	$(call need,command -v $(CHROMIUM),chromium,chromium,chromium,chromium,chromium)
+	@rm -f $@
+	$(CHROMIUM) --headless --no-sandbox --disable-gpu --no-pdf-header-footer \
+		--generate-pdf-document-outline --print-to-pdf="$@" "$$(realpath $<)" \
+		>$(@D)/chromium.log 2>&1 && test -s "$@" || { cat $(@D)/chromium.log >&2; exit 1; }
+
 check: sigfd
 	./test.sh
 
@@ -161,7 +185,7 @@ uninstall:
 clean:
 	rm -rf build sigfd sigfd-static test/bin
 	rm -rf $(addprefix $(O)/,vmlinux.h sigfd.bpf.o sigfd.tmp.o sigfd.skel.h libelf.c libelf.o \
-		stamp tools.stamp proofs)
+		stamp tools.stamp proofs handout)
 
 help:
 	@echo "make            ./sigfd                       (VMLINUX_BTF=FILE ARCH=MACHINE CC= CLANG=)"
@@ -173,6 +197,7 @@ help:
 	@echo "make bench      what a call costs, beside other tracers   (BENCH='--install --write')"
 	@echo "make vm         a shell in a virtual machine with kprobes   (VM='--kernel 6.12')"
 	@echo "make vm-enter   one more terminal in that machine"
+	@echo "make handout    the pages as one, to print: $(O)/handout/sigfd.html and sigfd.pdf"
 	@echo "make install    the program, its man page and bash completion   (PREFIX= DESTDIR=)"
 	@echo "make uninstall  takes them away again"
 	@echo "make clean      removes what was built"

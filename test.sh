@@ -15,7 +15,8 @@ export LC_ALL=C.UTF-8 # other programs' words are looked for below
 build_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config)
 test_packages=(jq strace valgrind cppcheck shellcheck clang-format mandoc groff man-db procps
 	util-linux bsdutils bsdextrautils bubblewrap s6 qemu-system-x86 busybox-static cpio
-	kmod xz-utils zstd patch perl linux-perf bpftrace libclang-rt-dev locales)
+	kmod xz-utils zstd patch perl linux-perf bpftrace libclang-rt-dev locales
+	pandoc chromium poppler-utils)
 long_packages=(mmdebstrap git)
 arm_packages=(qemu-system-arm)
 # What the small arm64 system in the virtual machine has: the build is a native one.
@@ -150,7 +151,8 @@ need_for_tests() {
 	need gcc make jq strace valgrind cppcheck shellcheck clang-format mandoc groff man:man-db \
 		ps:procps script:bsdutils col:bsdextrautils bwrap:bubblewrap s6-svscan:s6 \
 		qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio modprobe:kmod \
-		xz:xz-utils zstd patch perl perf:linux-perf bpftrace
+		xz:xz-utils zstd patch perl perf:linux-perf bpftrace pandoc chromium \
+		pdftotext:poppler-utils
 	[[ -e /usr/share/i18n/locales/de_DE ]] || need locale-sources:locales
 	[[ $long == no ]] || need mmdebstrap git
 	[[ $arm64 == no ]] || need qemu-system-aarch64:qemu-system-arm
@@ -590,6 +592,7 @@ test_hosts() {
 test_workshop() {
 	include "labs" test/labs.sh
 	include "room" test/room.sh
+	include "handout" test/handout.sh
 }
 
 # Live tests, the model, loads and proofs, in a machine. All are run, and all must end well.
