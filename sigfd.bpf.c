@@ -54,7 +54,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /*
  * Constants, but chosen at run time: `const volatile` keeps clang from using the zeros here, the
  * user half writes its values before loading, and the kernel then freezes them. The verifier knows
- * them, so it drops the code of each filter that is not set: an option not used costs nothing.
+ * them, so it drops the code of each filter that is not set: of an option that is not used one load
+ * is left.
  */
 const volatile struct sigfd_settings settings = {};
 

@@ -125,10 +125,17 @@ no_room() {
 	has_text none.out 'no machine runs; start one: make vm'
 }
 
+# One that a test has left would run for ever.
+end_machine() {
+	local folder
+	folder=$(cat "$tree/.cache/room" 2>/dev/null) || return 0
+	[[ ! -s $folder/pid ]] || kill "$(<"$folder/pid")" 2>/dev/null || true
+}
+
 clean_up() {
 	tail -v -n 5 ./*.out | cat -v
 	end_jobs
-	[[ -z $tree ]] || rm -rf "$tree"
+	[[ -z $tree ]] || { end_machine && rm -rf "$tree"; }
 }
 
 main() {
