@@ -665,8 +665,9 @@ main() {
 	try "what the walkthrough patches builds" test/walkthrough.sh --build
 	! can_trace_here || here=yes
 	# These take longest, so they run beside all the rest.
-	local machine machines=(default "${kernels[@]}")
-	[[ $arm64 == no ]] || machines+=(arm64)
+	local machine machines=(default)
+	[[ $arm64 == no ]] || machines+=(arm64) # the longest goes first
+	machines+=("${kernels[@]}")
 	run_vms "${machines[@]}" &
 	lint
 	test_build
