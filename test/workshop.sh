@@ -54,7 +54,7 @@ lab_has_its_length() {
 lab_is_in_the_table() {
 	local title minutes
 	title=$(section "Lab $1: " | sed -n '1s/^## Lab .: //p')
-	minutes=$(section "Lab $1: " | grep -m 1 -oE '\b[0-9]+ minutes[.;]' | cut -d ' ' -f 1)
+	minutes=$(section "Lab $1: " | grep -oE '\b[0-9]+ minutes[.;]' | sed -n '1s/ .*//p')
 	grep "^| \[$1 $title\](#" "$page" >row || { echo "no row '$1 $title'" && return 1; }
 	equal 'minutes' "$minutes" "$(cut -d '|' -f 3 row | tr -d ' ')"
 }
