@@ -121,12 +121,13 @@ start_lists() {
 }
 
 start_keeps() {
+	local made=tree/work
 	make_tree
 	says 0 "lab 3: work/3" tree/docs/labs/start 3
-	echo mine >tree/work/3/file
+	echo mine >"$made/3/file"
 	says 0 $'what you had is in work/3.1 now\nlab 3: work/3' tree/docs/labs/start 3
-	equal 'kept' mine "$(<tree/work/3.1/file)"
-	equal 'anew' start "$(<tree/work/3/file)"
+	equal 'kept' mine "$(<"$made/3.1/file")"
+	equal 'anew' start "$(<"$made/3/file")"
 }
 
 start_takes_a_folder() {
