@@ -369,7 +369,7 @@ builds() {
 
 prepare_build() {
 	mkdir "$work/tree" "$work/stub" "$work/empty"
-	cp Makefile sigfd.c sigfd.h sigfd.bpf.c "$work/tree"
+	cp -r Makefile README.md docs sigfd.c sigfd.h sigfd.bpf.c "$work/tree"
 	printf '#!/bin/sh\necho 10.0.1\n' >"$work/stub/clang"
 	# shellcheck disable=SC2016 # for the stub's shell
 	printf '#!/bin/sh\ncase "$*" in *"$LACKING"*) exit 1 ;; esac\n' >"$work/stub/pkg-config"
@@ -411,6 +411,8 @@ test_building() {
 	says "no BTF at" builds VMLINUX_BTF="$work/no-such-file"
 	says "Error: failed to load BTF" builds VMLINUX_BTF="$work/text" "$work/none/vmlinux.h"
 	says "say here" preprocesses_for riscv
+	says "pandoc is" builds handout PANDOC=no-such-pandoc
+	says "chromium is" builds handout PANDOC=: CHROMIUM=no-such-chromium
 
 	multiarch=$(gcc -print-multiarch)
 	if [[ -n $multiarch && -d /usr/include/$multiarch/asm && ! -e /usr/include/asm ]]; then
