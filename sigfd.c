@@ -92,9 +92,8 @@ static struct {
 	const char *given[128];       /* by option letter: its argument, "" if it takes none */
 	char **command;               /* NULL-terminated; NULL: none */
 	unsigned hooks;               /* SIGFD_PAIR, _SYSCALL or _BOTH; 0: not chosen yet */
-	unsigned duration;            /* seconds; 0: no limit */
-	unsigned long max_events;     /* 0: no limit */
-	unsigned long buffer_kib;     /* of the ring buffer */
+	unsigned long duration, max_events; /* seconds; events; 0: no limit */
+	unsigned long buffer_kib;           /* of the ring buffer */
 } opt;
 
 /*
@@ -107,21 +106,22 @@ static struct {
  *  - Times are in ns; `deadline` and `hurry` are of CLOCK_MONOTONIC, and 0 for "never": from
  *    `deadline` on the run is to end, from `hurry` on no reader of the output is waited for.
  *  - `stop` asks the run to end; it stays set. `closed`: nobody takes the output any more.
+ *    `compat`: what COMMAND, --pid or --tid names is a 32-bit program.
  */
 static struct {
 	struct sigfd_bpf *skel;   /* NULL: not loaded */
 	struct ring_buffer *ring; /* libbpf's reader of the map `events` */
 	unsigned long received, unwritten, unwanted;
-	unsigned long skipped; /* entries that the kernel had skipped before the trace began */
-	__u64 nonce;           /* the mask of our marked calls, which nobody else can guess */
-	__u32 proven;          /* our tgid, as a marked call told; 0: not come back yet */
-	__u64 to_realtime;     /* CLOCK_REALTIME minus the kernel half's clock, now */
-	__u64 deadline, hurry; /* see above */
-	pid_t command;         /* 0: none, or it has ended */
-	int status, signal;    /* the exit status; the last signal that came, 0: none */
-	int target;            /* the pidfd of --pid or --tid; -1: none */
-	int output;            /* the descriptor for events */
-	bool stop, closed;     /* see above */
+	unsigned long skipped;     /* entries that the kernel had skipped before the trace began */
+	__u64 nonce;               /* the mask of our marked calls, which nobody else can guess */
+	__u32 proven;              /* our tgid, as a marked call told; 0: not come back yet */
+	__u64 to_realtime;         /* CLOCK_REALTIME minus the kernel half's clock, now */
+	__u64 deadline, hurry;     /* see above */
+	pid_t command;             /* 0: none, or it has ended */
+	int status, signal;        /* the exit status; the last signal that came, 0: none */
+	int target;                /* the pidfd of --pid or --tid; -1: none */
+	int output;                /* the descriptor for events */
+	bool stop, closed, compat; /* see above */
 } run;
 
 /* The form in which records are put together; HEADING: the columns' names, in place of values. */
@@ -172,9 +172,8 @@ static void must(int err, const char *what)
 		mend = "run as root, outside any container";
 	if (err == -EMFILE || err == -ENOMEM)
 		mend = "raise ulimit -n and -v, or try a smaller --buffer";
-	errno = -err;
 	if (err)
-		DIE(EXIT_HOST, "can't %s: %m; %s", what, mend);
+		DIE(EXIT_HOST, "can't %s: %s; %s", what, strerror(-err), mend);
 }
 
 /*
@@ -439,9 +438,12 @@ static void account(void)
 	if (opt.given['q'] && fired && !lost)
 		return;
 	complain("%lu calls: %lu shown, %lu lost (ring buffer full %llu, no entry %llu, return "
-		 "missed %lu%s)%s%s%s",
+		 "missed %lu%s)%s%s%s%s",
 		 calls, run.received - run.unwritten, lost, c.ring_full, c.no_entry, missed, closed,
-		 unread, skipped, fired ? "" : "; calls may be missing: the probes no longer fire");
+		 unread, skipped, fired ? "" : "; calls may be missing: the probes no longer fire",
+		 run.compat && opt.hooks == SIGFD_SYSCALL ?
+			 "; this hook does not see a 32-bit program's calls" :
+			 "");
 }
 
 /*
@@ -763,13 +765,13 @@ static const struct cause {
  * What an event says beyond its arguments. Of `mask` (the kernel's copy where it was seen, else the
  * user's): what the kernel drops; what the calling thread does not block at this moment; CHLD,
  * where the process ignores it, so that it is never sent; real faults, which never wait for a
- * descriptor. 0: none, or the mask not known.
+ * descriptor. 0: none, or the mask not known. `refused`: by the system call's wrapper; the call
+ * never reached do_signalfd4.
  */
 struct meaning {
 	__u64 mask, ignored, unblocked, discarded, synchronous;
 	const struct cause *cause; /* NULL: the call succeeded */
-	bool mask_known, user_known, raced;
-	bool refused; /* by the system call's wrapper: it never reached do_signalfd4 */
+	bool mask_known, user_known, raced, refused;
 };
 
 /* `causes` is searched by errno. That finds the first EINVAL, and there are three to tell apart. */
@@ -904,8 +906,7 @@ static void put_event(const struct sigfd_event *e)
 	field(NULL, "discarded", m.mask_known ? names_of(m.discarded) : NULL);
 	field(NULL, "synchronous", m.mask_known ? names_of(m.synchronous) : NULL);
 	field(NULL, "user_mask", m.user_known ? hex_mask(e->user_mask) : NULL);
-	field(NULL, "user_mask_errno",
-	      word(boundary && e->user_err ? errno_name(-e->user_err) : NULL));
+	field(NULL, "user_mask_errno", word(e->user_err ? errno_name(-e->user_err) : NULL));
 	field(NULL, "sizemask", boundary ? decimal(e->sizemask) : NULL);
 	field(NULL, "raced", kernel && m.user_known ? m.raced ? "true" : "false" : NULL);
 	field(NULL, "reached", kernel ? "true" : m.refused ? "false" : NULL);
@@ -1135,8 +1136,6 @@ static void leave_strangers(void)
  */
 static void start_command(void)
 {
-	int status;
-
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	run.command = fork();
 	if (run.command < 0)
@@ -1146,9 +1145,9 @@ static void start_command(void)
 	signal(SIGCHLD, child_outside);
 	sigprocmask(SIG_SETMASK, &signals_outside, NULL);
 	execvp(*opt.command, opt.command);
-	status = errno == ENOENT ? 127 : 126;
+	run.status = errno == ENOENT ? 127 : 126; /* the child's own */
 	complain("can't execute '%.99s': %m; name a program in PATH or its path", *opt.command);
-	_exit(status);
+	_exit(run.status);
 }
 
 /* ---- The host: what sigfd needs, and what is there ------------------------------------------- */
@@ -1161,7 +1160,7 @@ static void start_command(void)
 static const char *text_of(const char *path)
 {
 	static char text[1 << 14];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (fd >= 0)
@@ -1363,8 +1362,12 @@ static void open_target(void)
 {
 	unsigned id = opt.kernel.tid ? opt.kernel.tid : opt.kernel.tgid, tgid;
 	char path[64];
+	/* A name without a slash would be looked up in PATH. */
+	const char *exe = opt.command ? *opt.command : path;
 
 	run.target = -1;
+	snprintf(path, sizeof(path), "/proc/%u/exe", id);
+	run.compat = strchr(exe, '/') && !strncmp(text_of(exe), "\177ELF\1", 5);
 	if (!id)
 		return;
 	if (!opt.given['l'] && !is_link_to("/proc/self/ns/pid", "pid:[4026531836]"))

@@ -88,6 +88,55 @@ unread_masks() {
 	shows "$(wc -l <want)"
 }
 
+# A 32-bit program that waits for its input, and then makes one call; it wants no 32-bit library.
+build_narrow() {
+	gcc -m32 -nostdlib -static -no-pie -x assembler-with-cpp -o narrow - <<-'END' 2>/dev/null &&
+		.globl _start
+		_start: mov $3, %eax; xor %ebx, %ebx; mov $byte, %ecx; mov $1, %edx
+		int $0x80
+		mov $327, %eax; mov $-1, %ebx; mov $mask, %ecx; mov $8, %edx; xor %esi, %esi
+		int $0x80
+		mov $1, %eax; xor %ebx, %ebx
+		int $0x80
+		.data
+		mask: .quad 1
+		byte: .byte 0
+		.section .note.GNU-stack,"",@progbits
+	END
+		./narrow </dev/null
+}
+
+# The summary of a run that names it says what it must, as adds_up() knows. (Without a slash a
+# command would be another file than that.)
+tells_of_narrow() {
+	local pid
+	build_narrow || skip 'no 32-bit programs here'
+	[[ $hook != syscall ]] || narrow=yes
+	mkfifo in
+	./narrow <in &
+	pid=$!
+	exec {line}<>in
+	wait_until has_executed "$pid" narrow
+	start -j -p "$pid"
+	echo >&"$line"
+	ends_with 0
+	shows_if_seen
+	run -j -- ./narrow
+	shows_if_seen
+	narrow=''
+	cp narrow true
+	run -j -- true
+	shows 0
+}
+
+has_executed() {
+	[[ $(<"/proc/$1/comm") == "$2" ]]
+}
+
+shows_if_seen() {
+	if [[ $narrow ]]; then shows 0; else shows 1; fi
+}
+
 # ---- The command's end, and sigfd's --------------------------------------------------------------
 
 # start_goodbye COMMAND...: sigfd with `cases goodbye`, started by COMMAND if there is one.
@@ -304,6 +353,7 @@ test_cases() {
 	tap "$hook: -s tells of a mask on a page not in memory" absent_mask
 	tap "$hook: -s counts masks that can't be read" unread_masks
 	tap "$hook: no other process's call passes for the proof" proof_is_our_own
+	tap "$hook: of a 32-bit program it shows the call, or says that it can't" tells_of_narrow
 }
 
 # What does not depend on the hook.

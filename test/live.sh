@@ -12,7 +12,7 @@ source "$here/cases.sh" || exit
 sigfd=$(realpath -- "${SIGFD:-$here/../sigfd}")
 bin=$here/bin
 lacking=$here/../build/lacking
-hooks=() hook='' unread='' blind='' loader=yes
+hooks=() hook='' unread='' blind='' narrow='' loader=yes
 
 usage() {
 	cat <<-'END'
@@ -103,13 +103,14 @@ burst() {
 
 # The sum that sigfd gave must be right in itself, and its calls as many as the program made, less
 # those that the kernel says it kept from sigfd (trace_call_bpf_faultable(), v7.3). A test
-# that expects more of it sets `unread` to how many masks were, or `blind`.
+# that expects more of it sets `unread` to how many masks were, `blind`, or `narrow`.
 adds_up() {
 	local number='([0-9]+)' pattern
 	pattern="^sigfd: $number calls: $number shown, $number lost \(ring buffer full $number, "
 	pattern+="no entry $number, return missed $number(, output closed $number)?\)"
 	pattern+="${unread:+; $unread left out, since their mask could not be read}"
-	pattern+="(; $number entries skipped by the kernel)?${blind:+; calls may be missing: .*}$"
+	pattern+="(; $number entries skipped by the kernel)?${blind:+; calls may be missing: .*}"
+	pattern+="${narrow:+; this hook does not see a 32-bit program.s calls}$"
 	[[ $(tail -n 1 err) =~ $pattern ]] || { echo "no summary" && return 1; }
 	read -r calls shown lost full no_entry missed <<<"${BASH_REMATCH[*]:1:6}"
 	closed=${BASH_REMATCH[8]:-0} skipped=${BASH_REMATCH[10]:-0}
