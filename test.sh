@@ -17,19 +17,20 @@ test_packages=(jq strace valgrind cppcheck shellcheck clang-format mandoc groff 
 	util-linux bsdutils bsdextrautils bubblewrap s6 qemu-system-x86 busybox-static cpio
 	kmod xz-utils zstd patch perl linux-perf bpftrace libclang-rt-dev locales
 	pandoc chromium poppler-utils)
-long_packages=(mmdebstrap git)
+roots_packages=(mmdebstrap git)
 arm_packages=(qemu-system-arm)
 # What the small arm64 system in the virtual machine has: the build is a native one.
 arm_guest_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool
 	pkg-config bsdutils bubblewrap s6 diffutils findutils mount patch procps)
 
-install=no mode=all kernels=() arm64=no long=no here=no
+install=no mode=all kernels=() arm64=no roots=no long=no here=no
 shopt -s globstar
 pages=(README.md docs/**/*.md)
 
 usage() {
 	cat <<-'END'
-	usage: ./test.sh [--install] [--demo | --lint] [--kernel SERIES]... [--arm64] [--long]
+	usage: ./test.sh [--install] [--demo | --lint] [--kernel SERIES]... [--arm64] [--roots]
+	                 [--long]
 
 	Builds sigfd and runs every test. Live tests of the kprobe pair run in a virtual machine on
 	this Debian's own kernel.
@@ -39,8 +40,9 @@ usage() {
 	  --lint            only the static checks
 	  --kernel SERIES   on that Debian kernel too (6.12, 6.18, newest...); may be repeated
 	  --arm64           on arm64 too
+	  --roots           ./test.sh --install --demo too, on bare Debian 12 and 13
 	  --long            in hours: each kernel by every hook, 100,000 random calls each,
-	                    loads and fuzzing at length, and bare Debian 12 and 13
+	                    loads and fuzzing at length, and all tests on bare Debian 12 and 13
 	END
 }
 
@@ -50,7 +52,8 @@ parse_options() {
 		--install) install=yes ;;
 		--demo | --lint) mode=${1#--} ;;
 		--kernel) shift && kernels+=("${1:?--kernel wants a series}") ;;
-		--arm64 | --long) declare -g "${1#--}=yes" ;;
+		--arm64 | --roots) declare -g "${1#--}=yes" ;;
+		--long) long=yes roots=yes ;;
 		--help | -h) usage && exit ;;
 		*) usage >&2 && exit 2 ;;
 		esac
@@ -125,7 +128,7 @@ install_packages() {
 	local packages=("${build_packages[@]}")
 	[[ $mode == demo ]] || packages+=("${test_packages[@]}")
 	[[ $arm64 == no ]] || packages+=("${arm_packages[@]}")
-	[[ $long == no ]] || packages+=("${long_packages[@]}")
+	[[ $roots == no ]] || packages+=("${roots_packages[@]}")
 	as_root apt-get update -q >"$work/apt" 2>&1 &&
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
 			--no-install-recommends "${packages[@]}" >>"$work/apt" 2>&1 && return
@@ -154,7 +157,7 @@ need_for_tests() {
 		xz:xz-utils zstd patch perl perf:linux-perf bpftrace pandoc chromium \
 		pdftotext:poppler-utils
 	[[ -e /usr/share/i18n/locales/de_DE ]] || need locale-sources:locales
-	[[ $long == no ]] || need mmdebstrap git
+	[[ $roots == no ]] || need mmdebstrap git
 	[[ $arm64 == no ]] || need qemu-system-aarch64:qemu-system-arm
 }
 
@@ -558,12 +561,16 @@ with_valgrind() {
 		--suppressions=test/valgrind.supp ./sigfd "$@"
 }
 
+# traces_here NAME: or else a skip of that name.
+traces_here() {
+	[[ $here == no ]] || return 0
+	((++skipped))
+	echo "ok $(number) - $1 # SKIP $(why_not_here)"
+	return 1
+}
+
 test_live_here() {
-	if [[ $here == no ]]; then
-		((++skipped))
-		echo "ok $(number) - live on this machine # SKIP $(why_not_here)"
-		return
-	fi
+	traces_here "live on this machine" || return
 	try "the loader under ASan and UBSan" runs_under build/sigfd-asan
 	try "the loader under valgrind" runs_under with_valgrind
 	include "here, in German" test/foreign.sh test/live.sh syscall
@@ -593,6 +600,11 @@ test_workshop() {
 	include "labs" test/labs.sh
 	include "room" test/room.sh
 	include "handout" test/handout.sh
+}
+
+test_roots() {
+	traces_here "bare Debian 12 and 13" || return
+	if [[ $long == no ]]; then include roots test/roots.sh; else include roots test/roots.sh --all; fi
 }
 
 # Live tests, the model, loads and proofs, in a machine. All are run, and all must end well.
@@ -676,7 +688,7 @@ main() {
 	test_live_here
 	test_hosts
 	test_workshop
-	[[ $long == no ]] || include roots test/roots.sh --all
+	[[ $roots == no ]] || test_roots
 	wait
 	for machine in "${machines[@]}"; do
 		include "vm $machine" told_by_vm "$machine"
