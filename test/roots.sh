@@ -85,7 +85,13 @@ in_root() {
 prepare() {
 	root=$(mktemp -d "$cache/$suite.XXXXXX")
 	tar x --numeric-owner -C "$root" <"$cache/$suite.tar"
-	git clone -q --no-hardlinks "$tree" "$root/root/sigfd"
+	git clone -q --no-hardlinks "$tree" "$root/root/sigfd" || copy_tree "$root/root/sigfd"
+}
+
+# Of a tree that is no repository: the same, but for what was built.
+copy_tree() {
+	mkdir "$1"
+	tar c -C "$tree" --exclude=./{.cache,build,work,sigfd,sigfd-static,test/bin} . | tar x -C "$1"
 }
 
 clean_up() {

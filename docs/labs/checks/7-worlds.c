@@ -27,10 +27,12 @@ struct sent {
 	int sig, value, code;
 };
 
-static struct notes {
+struct notes {
 	int count, taken;
 	struct sent sent[SENT_MAX];
-} * notes;
+};
+
+static struct notes *notes;
 
 #define TRUE(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
 
