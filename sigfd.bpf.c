@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 /*
- * sigfd.bpf.c: the kernel half. It watches signalfd calls from two places:
+ * sigfd.bpf.c: the kernel half. It watches signalfd calls by two hooks at the system call's
+ * boundary, and by the pair: two around do_signalfd4.
  *
  *	user:    signalfd(fd, &mask, flags)
  *	         -- boundary --    [B6] sys_enter: the arguments, *mask still in user memory
@@ -54,8 +55,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /*
  * Constants, but chosen at run time: `const volatile` keeps clang from using the zeros here, the
  * user half writes its values before loading, and the kernel then freezes them. The verifier knows
- * them, so it drops the code of each filter that is not set: of an option that is not used one load
- * is left.
+ * them, so it drops the code of each filter that is not set: only the reading of the setting stays.
  */
 const volatile struct sigfd_settings settings = {};
 
@@ -73,12 +73,13 @@ struct sigfd_counters counters;        /* the account; the kernel half writes it
 
 /*
  * Maps of the other kinds are declared as structs that no code ever reads: their fields' types tell
- * libbpf what to make, since a program itself can make none.
+ * libbpf what to make, since a program itself can make none. (A number is a type too: __uint(max,
+ * 4096) declares `int (*max)[4096]`.)
  *
  * This one is the queue to the user half: one for all processors, so that events come in the order
- * in which the calls returned. A hook copies an event in; the reader has the same memory mapped,
- * and moves a mark behind what it has read. Where there is no room the event is lost, and counted;
- * the thread that made the call is never held up. Its size, in bytes, the user half sets.
+ * in which the calls returned. A hook copies an event in; the user half has the same memory mapped,
+ * and says there how far it has read. Where there is no room the event is lost, and counted; the
+ * thread that made the call is never held up. The user half sets the size, in bytes.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -94,7 +95,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC); /* made as they are asked for: the only way here */
-	__type(key, int);
+	__type(key, int); /* a process finds an entry by a pidfd; a program, by the task itself */
 	__type(value, struct sigfd_event);
 } entries SEC(".maps");
 
@@ -112,7 +113,7 @@ struct {
 
 /*
  * The pair comes first, then the boundary; most functions stand behind the hook that calls them.
- * Still there is one program for each SEC(): clang puts what it calls inside it, or next to it.
+ * Only a function with a SEC() is a program: clang puts what it calls inside it, or next to it.
  */
 static __always_inline bool wanted(struct task_struct *task, int flags);
 static bool holds_signals(__u64 mask, int flags);
@@ -159,8 +160,9 @@ static bool is_compat_call(struct task_struct *task)
  *
  * *mask is on the kernel's stack: what is read here is what the kernel uses. It must be read now:
  * the function takes KILL and STOP out and inverts the rest in place (sigdelsetmask, signotset;
- * fs/signalfd.c@v5.13 to v7.3), so at [B4] it would be the complement. It is read by a helper,
- * because to the verifier `mask` is a number from a register, and might point anywhere.
+ * fs/signalfd.c@v5.13 to v7.3), so at [B4] it would be the complement, in which form the kernel
+ * keeps it. It is read by a helper, because to the verifier `mask` is a number from a register, and
+ * might point anywhere.
  *
  * Not fentry and fexit, which cost less: docs/walkthrough.md says why, and why not six others.
  */
@@ -197,9 +199,8 @@ int BPF_KPROBE(kernel_enter, int ufd, sigset_t *mask, int flags)
 }
 
 /*
- * [B2] Is the thread one that we were asked for? The user half asked by `settings`, and says by
- * `phase` whether calls pass at all yet. While it proves its hooks every thread is one: its own
- * call must come through, whatever --pid says.
+ * Is the thread one of --pid and --tid? In the proof every thread is, or entry_of() would have no
+ * entry for sigfd's own call.
  *
  * `task` is the kernel's own struct of the thread, whole and live. The verifier knows its type from
  * BTF, so its fields are read as C reads them; the kernel makes such a read harmless where a
@@ -243,6 +244,9 @@ static bool descends_from_sigfd(struct task_struct *task)
 }
 
 /*
+ * [B2] Does the call pass, as far as its caller tells? The user half asks by `settings`, and opens
+ * by `phase`. The filters left are holds_signals(), and the result's in finish().
+ *
  * Inline, since every signalfd call on the machine comes through here: as a function, which clang
  * would make of it, it costs each 20 instructions more. Of the others clang may make what it likes;
  * the kernel takes functions too (since v4.16), at a few instructions a call.
@@ -283,14 +287,14 @@ static void count(__u64 *counter, int flags)
 }
 
 /*
- * The thread's entry; NULL: it has none. A thread that --pid or --tid exclude has none to look for,
- * nor has one in which no program has storage (`bpf_storage`), as most whose calls do not pass.
+ * The thread's entry, or NULL. `create`: 0, or the helper's flag to make one. The helper is spared
+ * where --pid or --tid exclude the thread, or no BPF program has stored anything on it (most).
  */
-static struct sigfd_event *entry_of(struct task_struct *task, __u64 flags)
+static struct sigfd_event *entry_of(struct task_struct *task, __u64 create)
 {
-	if (!is_target(task) || (!flags && !task->bpf_storage))
+	if (!is_target(task) || (!create && !task->bpf_storage))
 		return NULL;
-	return bpf_task_storage_get(&entries, task, NULL, flags);
+	return bpf_task_storage_get(&entries, task, NULL, create);
 }
 
 /*
@@ -344,13 +348,13 @@ int BPF_KRETPROBE(kernel_return, int ret)
 }
 
 /*
- * Completes the record and puts it into the queue. Whose call it is, which signals the thread
+ * Completes the event and puts it into the queue. Whose call it is, which signals the thread
  * blocks (nobody else can have changed that since the call began) and whether the process ignores
  * SIGCHLD can still be asked now; so it is asked only now, and a call that is filtered out never
  * pays.
  *
- * To wake the reader for each event would cost more than all the rest of this program. So the
- * reader looks by the clock, and is woken only when the ring buffer has filled up to `wake_at`.
+ * To wake the user half for each event would cost more than all the rest of this program. So it
+ * looks by the clock, and is woken only when the ring buffer has filled up to `wake_at`.
  */
 static void send(struct task_struct *task, struct sigfd_event *entry)
 {
@@ -372,8 +376,8 @@ static void send(struct task_struct *task, struct sigfd_event *entry)
 }
 
 /*
- * [B5] A call ends: its result is the last thing to filter by. The filters may also turn away here
- * what the boundary let pass for the kernel's copy of the mask to decide.
+ * [B5] A call ends: its result is the last thing to filter by. With SIGFD_BOTH the signals are too:
+ * at [B6] it passed, since the mask that decides, the kernel's copy, was still to come.
  */
 static void finish(struct task_struct *task, struct sigfd_event *entry, int ret)
 {
@@ -392,8 +396,8 @@ static void finish(struct task_struct *task, struct sigfd_event *entry, int ret)
 }
 
 /*
- * A hook on the way out, of either place. It is the call's last one if it stands where the first
- * one stood; what it finds in flight is this call's, since [B3] has cleared what was left before.
+ * A hook on the way out. The last one is the first one's counterpart: sys_exit where sys_enter was
+ * seen, else the kretprobe. What is in flight is this call's: [B3] cleared what was left before.
  */
 static int leave(enum sigfd_seen hook, int ret)
 {

@@ -72,8 +72,8 @@
 enum { EXIT_RUNNING = 1, EXIT_USAGE, EXIT_HOST };
 
 /*
- * How long an event may lie in the ring buffer before it is shown; how long a reader of the output
- * is waited for once sigfd is to end.
+ * TICK_MS: how long an event may lie in the ring buffer before it is shown. PATIENCE_MS: how long a
+ * reader of the output is waited for once sigfd is to end.
  */
 #define TICK_MS 50
 #define PATIENCE_MS 500
@@ -112,7 +112,7 @@ static struct {
 	struct sigfd_bpf *skel;   /* NULL: not loaded */
 	struct ring_buffer *ring; /* libbpf's reader of the map `events` */
 	unsigned long received, unwritten, unwanted;
-	unsigned long skipped;     /* entries that the kernel had skipped before the trace began */
+	unsigned long skipped;     /* first hooks that the kernel skipped before the trace began */
 	__u64 nonce;               /* the mask of our marked calls, which nobody else can guess */
 	__u32 proven;              /* our tgid, as a marked call told; 0: not come back yet */
 	__u64 to_realtime;         /* CLOCK_REALTIME minus the kernel half's clock, now */
@@ -215,7 +215,7 @@ static void load(void)
 		must(-errno, "mount tracefs on /sys/kernel/tracing");
 	while (size < opt.buffer_kib * 1024) /* the kernel wants a power of two, and whole pages */
 		size *= 2;
-	/* Woken at a quarter: the reader has the time of three more to get there. */
+	/* Woken at a quarter: while the other three fill, we get there. */
 	opt.kernel.hooks = opt.hooks;
 	opt.kernel.wake_at = size / 4;
 	skel->rodata->settings = opt.kernel;
@@ -275,7 +275,7 @@ static bool prove(void)
 		usleep(tries * 20000);
 		run.skel->bss->phase = SIGFD_PROOF;
 		syscall(SYS_signalfd4, -1, &run.nonce, sizeof(run.nonce), SIGFD_MARK_FLAGS);
-		run.skel->bss->phase = SIGFD_CLOSED; /* or another's marked calls might never end */
+		run.skel->bss->phase = SIGFD_CLOSED; /* or others' marked calls may feed the loop */
 		while (ring_buffer__consume(run.ring) < 0)
 			;
 	}
@@ -340,7 +340,7 @@ static void say_losses(void)
 /*
  * The run itself, in turns: sleep, take what the ring buffer holds, write it out, look who has
  * ended (stopping() does). The kernel half wakes the poll only when the ring buffer is filling;
- * else the tick does.
+ * else the tick does, and a signal, being blocked, waits for it.
  *
  * An event's time is of the kernel half's clock, which a user can't read a date from. The
  * difference to the date is taken anew at each tick: the one may be set, and the other stops in
@@ -368,8 +368,7 @@ static void receive(void)
 		} while (now(CLOCK_MONOTONIC) - before > 100000);
 		unfinished = ring_buffer__consume(run.ring) < 0;
 		flush_records();
-		/* kill() with 0 sends nothing, and says whether there is such a thread. */
-		/* Then nothing more can be shown, or come. */
+		/* The output's reader has left, or the target ended (kill() with 0 only asks). */
 		run.stop |= fds[1].revents & (POLLERR | POLLHUP) || fds[2].revents ||
 			    (opt.kernel.tid && kill(opt.kernel.tid, 0) && errno == ESRCH);
 		say_losses();
@@ -467,8 +466,8 @@ static int trace(void)
 		    "the probes don't fire; switch them on (echo 1 > /sys/kernel/debug/"
 		    "kprobes/enabled; sysctl kernel.ftrace_enabled=1), try --hook=syscall, "
 		    "or leave the seccomp filter that refuses signalfd4");
-	/* The heading stays in the buffer: it goes out with the first events, or the first tick. */
 	run.skipped = read_skipped();
+	/* The heading stays in the buffer: it goes out with the first events, or the first tick. */
 	if (form == TEXT && !opt.given['q']) {
 		form = HEADING;
 		put_event(&(struct sigfd_event){ 0 });
@@ -484,7 +483,7 @@ static int trace(void)
 		start_command();
 	setpriority(PRIO_PROCESS, 0, -20); /* only now: COMMAND must not inherit it */
 	receive();
-	/* The trace has ended before COMMAND, and not by a signal, which it would have had too. */
+	/* COMMAND still runs, and has had no signal (one that came would have reached it too). */
 	if (run.command && !run.signal)
 		kill(run.command, SIGTERM);
 	account();
@@ -496,7 +495,7 @@ static int trace(void)
 /* ---- What is said of an event ---------------------------------------------------------------- */
 
 /*
- * The libbpf program ends here: what follows it calls, or main() does before it.
+ * The libbpf program ends here. What follows is called by it, or by main() before it.
  *
  * From here on nothing is about BPF. An event becomes a record, which is a line, or with --explain
  * some, and records gather in a buffer until the ring buffer is empty or the buffer is full. Each
@@ -510,7 +509,8 @@ static struct {
 /*
  * The longest record, in JSON with every array full, has some 2,900 bytes (test_widest() in
  * test/unit.c makes it). Where less than this is free the others are written first, so none of
- * the functions that put a part of it looks at the buffer's end.
+ * the functions that put a part of it looks at the buffer's end. No line may be longer than
+ * PIPE_BUF (4,096): flush_records() looks for a line's end within it.
  */
 #define RECORD_MAX 4096
 
@@ -765,8 +765,8 @@ static const struct cause {
  * What an event says beyond its arguments. Of `mask` (the kernel's copy where it was seen, else the
  * user's): what the kernel drops; what the calling thread does not block at this moment; CHLD,
  * where the process ignores it, so that it is never sent; real faults, which never wait for a
- * descriptor. 0: none, or the mask not known. `refused`: by the system call's wrapper; the call
- * never reached do_signalfd4.
+ * descriptor. 0: none, or the mask not known. `refused`: by the kernel before do_signalfd4, which
+ * the call never reached.
  */
 struct meaning {
 	__u64 mask, ignored, unblocked, discarded, synchronous;
@@ -790,7 +790,7 @@ static struct meaning meaning_of(const struct sigfd_event *e)
 	m.mask_known = kernel_known || m.user_known;
 	m.mask = kernel_known ? e->mask : m.user_known ? e->user_mask : 0;
 	m.raced = kernel_known && m.user_known && e->mask != e->user_mask;
-	/* The wrapper refuses a wrong size and a wrong pointer, and nothing else. */
+	/* Before do_signalfd4 the kernel refuses a wrong size or pointer, and nothing else. */
 	m.refused = opt.hooks == SIGFD_BOTH && !kernel_known &&
 		    (m.cause == &causes[0] || m.cause == &causes[3]);
 	m.ignored = m.mask & SIG_FOR_DROPPED;

@@ -67,7 +67,7 @@ enum sigfd_seen {
 #define SIGFD_SYSCALL (SIGFD_ENTER | SIGFD_EXIT)
 #define SIGFD_BOTH (SIGFD_PAIR | SIGFD_SYSCALL)
 
-/* struct sigfd_event.syscall: the number of arguments tells the two system calls apart. */
+/* struct sigfd_event.syscall: each system call by its number of arguments. */
 enum sigfd_syscall {
 	SIGFD_UNKNOWN = 0, /* not seen at the boundary */
 	SIGFD_SIGNALFD = 3,
@@ -75,9 +75,9 @@ enum sigfd_syscall {
 };
 
 /*
- * One call: the only record that crosses to the user half. While the call is in flight it is also
- * the thread's entry, the kernel half's notes on it: the hooks on the way in write the first group,
- * those on the way out the second, and the record is whole only with the last hook.
+ * One call, as it crosses to the user half: an event. While the call is in flight this struct is
+ * also the thread's entry, the kernel half's notes on it: the hooks on the way in write the first
+ * group, those on the way out the second, and it is whole only with the last hook.
  */
 struct sigfd_event {
 	/* Written on the way in. */
@@ -106,7 +106,7 @@ struct sigfd_event {
 /* What the user half asks for. All zero: every call, by no hook. Constant once loaded. */
 struct sigfd_settings {
 	__u64 signals;             /* only calls whose mask holds one of these; 0: any mask */
-	__u64 wake_at;             /* bytes in the ring buffer that wake the reader early */
+	__u64 wake_at;             /* bytes in the ring buffer that wake the user half early */
 	__u32 hooks;               /* SIGFD_PAIR, SIGFD_SYSCALL or SIGFD_BOTH */
 	__s32 tgid;                /* only this process; 0: any */
 	__s32 tid;                 /* only this thread; 0: any */
@@ -131,7 +131,7 @@ struct sigfd_counters {
 	__u64 begun;     /* calls that passed the filters on the way in */
 	__u64 ended;     /* of these, those whose last hook found their entry */
 	__u64 filtered;  /* of the ended, those that a filter turned away only then */
-	__u64 ring_full; /* of the ended, those lost because the reader was too slow */
+	__u64 ring_full; /* of the ended, those lost because the user half was too slow */
 	__u64 no_entry;  /* of the begun, those lost because there was no memory for an entry */
 	__u64 missed;    /* of the begun, those whose end was not seen, as the next call told */
 	__u64 unread;    /* left out by `signals`, *mask being unreadable; in `both` filtered too */
