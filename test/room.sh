@@ -111,11 +111,26 @@ the_room() {
 	sit again vm-enter
 	says again 'tty' '</dev/hvc[0-2]>'
 
+	echo 'all are in use'
+	sit fourth vm-enter
+	says fourth 'tty' '</dev/hvc[0-2]>'
+	sit fifth vm-enter
+	if has_left fifth; then return 1; fi
+	has_text fifth.out 'all its terminals, 3 and the first, are in use'
+
+	echo 'a window is closed: its jobs end, and another may have its place'
+	types third $'sleep 1000 & sleep 1000\n'
+	says first 'until [ "$(pidof sleep | wc -w)" = 2 ]; do :; done; echo both' '<both>'
+	kill -KILL "$pid_third" # which holds the other end of its terminal
+	says first 'while pidof sleep; do :; done >/dev/null; echo none' '<none>'
+	sit sixth vm-enter
+	says sixth 'tty' '</dev/hvc[0-2]>'
+
 	echo 'the machine ends, and its terminals with it'
 	types first $'exit\n'
 	has_left first
-	has_left third
-	has_text third.out 'The machine has ended'
+	has_left sixth
+	has_text sixth.out 'The machine has ended'
 	equal 'written' host "$(<"$tree/written")"
 }
 

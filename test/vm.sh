@@ -528,21 +528,23 @@ enter_room() {
 	be_terminal "$room" "$terminal"
 }
 
-# Until the guest says that this terminal's shell has ended, or the machine is gone.
+# Until the guest says that this terminal's shell has ended, or the machine is gone, or the terminal is:
+# where make leads its session, as in `xterm -e make vm-enter`, nobody hands its SIGHUP on.
 be_terminal() {
-	local room=$1 n=$2 watcher
+	local room=$1 n=$2 watcher input
 	timeout 0.1 cat "$room/$n.out" >/dev/null 2>&1 7>&- || true # what came while nobody looked
 	exec 6<&0
 	stty raw -echo
 	cat "$room/$n.out" 7>&- &
 	cat <&6 >"$room/$n.in" 7>&- &
+	input=$!
 	watch_for "$room" "left $$" 7>&- &
 	watcher=$!
 	tell open
 	trap 'tell size' WINCH
-	while kill -0 "$watcher" 2>/dev/null; do
-		wait "$watcher" || true
-	done
+	while kill -0 "$watcher" && kill -0 "$input"; do
+		wait -n "$watcher" "$input" || true
+	done 2>/dev/null
 }
 
 watch_for() {
