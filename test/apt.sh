@@ -1,16 +1,22 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 #
-# apt.sh: where Debian's packages come from, to be sourced. No mirror is named in the tree: it is
-# whichever this machine's own apt uses.
+# apt.sh: where Debian's or Ubuntu's packages come from, to be sourced. No mirror is named in the tree: it
+# is whichever this machine's own apt uses.
 
-codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+# What is derived from Ubuntu and takes its packages says its codename too.
+read -r distribution codename < <(. /etc/os-release &&
+	echo "${UBUNTU_CODENAME:+Ubuntu }${UBUNTU_CODENAME:-Debian $VERSION_CODENAME}")
+keyring=/usr/share/keyrings/${distribution,,}-archive-keyring.gpg
 
-# Where this machine has this Debian from, with its -updates and -security: "URI SUITE" a line. (Not
-# from others with that codename, whose packages Debian has not signed.)
+# Where this machine has this release from, with its -updates and -security: "URI SUITE" a line. (Not
+# from others with that codename, whose packages Debian has not signed.) Debian's Release files tell the
+# three apart by their codename, Ubuntu's by their suite.
 apt_sources() {
 	# shellcheck disable=SC2016 # for apt to expand
-	apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' \
-		'Origin: Debian' | awk -v name="$codename" \
+	local format='$(REPO_URI) $(CODENAME)'
+	[[ $distribution == Debian ]] || format=${format/CODENAME/SUITE}
+	apt-get indextargets --format "$format" 'Created-By: Packages' "Origin: $distribution" |
+		awk -v name="$codename" \
 		'!seen[$0]++ && ($2 == name || $2 == name "-updates" || $2 == name "-security")'
 }

@@ -6,6 +6,7 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 source test/tap.sh || exit # tap, end_tap, and the folder $work
+source test/apt.sh || exit # codename
 
 root=$PWD cache=${SIGFD_CACHE:-$PWD/.cache}
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
@@ -16,8 +17,8 @@ usage() {
 	cat <<-'END'
 	usage: test/room.sh
 
-	Tries make vm and make vm-enter, after `make all programs`; prints TAP. As an
-	ordinary user too where root runs it.
+	Tries make vm and make vm-enter, after `make all programs`; prints TAP. Where root
+	runs it, as an ordinary user too, and with packages such as Ubuntu's.
 	END
 }
 
@@ -110,11 +111,26 @@ the_room() {
 	sit again vm-enter
 	says again 'tty' '</dev/hvc[0-2]>'
 
+	echo 'all are in use'
+	sit fourth vm-enter
+	says fourth 'tty' '</dev/hvc[0-2]>'
+	sit fifth vm-enter
+	if has_left fifth; then return 1; fi
+	has_text fifth.out 'all its terminals, 3 and the first, are in use'
+
+	echo 'a window is closed: its jobs end, and another may have its place'
+	types third $'sleep 1000 & sleep 1000\n'
+	says first 'until [ "$(pidof sleep | wc -w)" = 2 ]; do :; done; echo both' '<both>'
+	kill -KILL "$pid_third" # which holds the other end of its terminal
+	says first 'while pidof sleep; do :; done >/dev/null; echo none' '<none>'
+	sit sixth vm-enter
+	says sixth 'tty' '</dev/hvc[0-2]>'
+
 	echo 'the machine ends, and its terminals with it'
 	types first $'exit\n'
 	has_left first
-	has_left third
-	has_text third.out 'The machine has ended'
+	has_left sixth
+	has_text sixth.out 'The machine has ended'
 	equal 'written' host "$(<"$tree/written")"
 }
 
@@ -125,6 +141,97 @@ no_room() {
 	has_text none.out 'no machine runs; start one: make vm'
 }
 
+# ---- On Ubuntu -----------------------------------------------------------------------------------
+
+# package SUITE NAME VERSION DEPENDS: with what the folder NAME holds, added to that suite.
+package() {
+	local index=dists/$1/main/binary-amd64
+	mkdir -p "$index" pool "$2/DEBIAN"
+	printf '%s\n' "Package: $2" "Version: $3" "Architecture: amd64" "Depends: $4" \
+		"Maintainer: test.invalid <test@test.invalid>" "Description: $2" >"$2/DEBIAN/control"
+	dpkg-deb -Znone --build "$2" "pool/$2_$3.deb" >>log
+	{
+		cat "$2/DEBIAN/control"
+		echo "Filename: pool/$2_$3.deb"
+		echo "Size: $(stat -c %s "pool/$2_$3.deb")"
+		echo "SHA256: $(sha256sum <"pool/$2_$3.deb" | cut -d ' ' -f 1)"
+		echo
+	} >>"$index/Packages"
+}
+
+# As Ubuntu has them: all suites have one codename.
+sign_suites() {
+	local suite index=main/binary-amd64/Packages
+	export GNUPGHOME=$PWD/gnupg
+	mkdir -m 700 gnupg keyrings
+	gpg --batch --quiet --passphrase '' --quick-gen-key test@test.invalid default default never
+	gpg --export >keyrings/ubuntu-archive-keyring.gpg
+	for suite in dists/*; do
+		printf '%s\n' 'Origin: Ubuntu' "Suite: ${suite#*/}" 'Codename: noble' "Date: $(date -Ru)" \
+			'Architectures: amd64' 'Components: main' 'SHA256:' \
+			" $(sha256sum <"$suite/$index" | cut -d ' ' -f 1) $(stat -c %s "$suite/$index") $index" |
+			gpg --batch --clearsign >"$suite/InRelease"
+		echo "deb [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] file:$PWD ${suite#*/} main"
+	done >sources/ubuntu.list
+	gpgconf --kill all
+}
+
+# A file whose header tells where the packed kernel is: 1,024 bytes in.
+pack_kernel() {
+	local length
+	{ head -c 1024 /dev/zero && zstd -qc "$1"; } >"$2"
+	length=$(printf '%08x' $(($(stat -c %s "$2") - 1024 + 4)))
+	printf '\1' | dd of="$2" bs=1 seek=497 conv=notrunc status=none
+	printf '%b' "\\x${length:6:2}\\x${length:4:2}\\x${length:2:2}\\x${length:0:2}" |
+		dd of="$2" bs=1 seek=588 conv=notrunc status=none
+}
+
+on_ubuntu() {
+	# shellcheck disable=SC2016 # for the inner shell
+	SIGFD_CACHE=$PWD/cache unshare -m sh -ec 'mount --bind os-release /etc/os-release
+		[ ! -e /etc/apt/sources.list ] || mount --bind /dev/null /etc/apt/sources.list
+		mount --bind sources /etc/apt/sources.list.d
+		mount --bind keyrings /usr/share/keyrings
+		mount --bind lists /var/lib/apt/lists
+		mount -t tmpfs none /var/cache/apt
+		exec "$@"' sh "$@"
+}
+
+# The packages are made here, of the modules that Debian's kernel has left in the cache: their names and
+# dependencies, the suites and the layout are Ubuntu's. Nothing of it is booted.
+ubuntu() {
+	local release=6.8.0-45-generic kernel=$cache/kernel/amd64/default-$codename module
+	for module in gpg dpkg-deb zstd; do
+		type -P "$module" || skip "no $module here"
+	done
+	unshare -m true || skip "no mount namespaces"
+	mkdir -p "linux-image-$release/boot" "linux-modules-$release/lib/modules/$release/kernel/fs" \
+		linux-image-generic sources lists linux-image-6.8.0-31-generic
+	pack_kernel "$root/Makefile" "linux-image-$release/boot/vmlinuz-$release"
+	zstd -q "$kernel"/*.ko --output-dir-flat "linux-modules-$release/lib/modules/$release/kernel/fs"
+	package noble linux-image-generic 6.8.0-31.31 linux-image-6.8.0-31-generic
+	package noble linux-image-6.8.0-31-generic 6.8.0-31.31 linux-modules-6.8.0-31-generic
+	package noble-updates "linux-image-$release" 6.8.0-45.45 "kmod, linux-base, linux-modules-$release"
+	package noble-updates "linux-modules-$release" 6.8.0-45.45 wireless-regdb
+	package noble-updates linux-image-generic 6.8.0-45.45 "linux-image-$release, linux-firmware"
+	sign_suites
+	printf '%s\n' ID=ubuntu VERSION_CODENAME=noble UBUNTU_CODENAME=noble >os-release
+	on_ubuntu apt-get -qq -o APT::Sandbox::User=root update
+	on_ubuntu "$root/test/vm.sh" --fetch
+
+	echo 'the newest kernel, with all its modules'
+	equal 'which' "$release" "$(readlink cache/kernel/amd64/default-noble)"
+	cmp "$root/Makefile" cache/kernel/amd64/default-noble/image
+	cmp "$kernel/order" cache/kernel/amd64/default-noble/order
+	while read -r module; do
+		cmp "$kernel/$module" "cache/kernel/amd64/default-noble/$module"
+	done <"$kernel/order"
+
+	echo 'a series that there is not'
+	on_ubuntu "$root/test/vm.sh" --kernel 6.1 --fetch 2>out && return 1
+	has_text out 'Ubuntu has no kernel 6.1 for amd64, only 6.8'
+}
+
 # One that a test has left would run for ever.
 end_machine() {
 	local folder
@@ -133,7 +240,7 @@ end_machine() {
 }
 
 clean_up() {
-	tail -v -n 5 ./*.out | cat -v
+	tail -v -n 5 ./*.out 2>/dev/null | cat -v || true
 	end_jobs
 	[[ -z $tree ]] || { end_machine && rm -rf "$tree"; }
 }
@@ -148,6 +255,8 @@ main() {
 	if ((EUID == 0)); then
 		user=("${nobody[@]}")
 		tap "the same as an ordinary user" the_room
+		user=()
+		tap "on Ubuntu: its own kernel, from its packages" ubuntu
 	fi
 	end_tap
 }

@@ -87,14 +87,15 @@ serve_terminals() {
 }
 
 # A session of its own, and its terminal, so that Ctrl-C and job control work there: but the shell
-# has what it starts in the background ignore Ctrl-C, and only env undoes that.
+# has what it starts in the background ignore Ctrl-C, and only env undoes that. (Ubuntu 25.10's can't.)
 # shellcheck disable=SC2016 # for that shell
 terminal() {
 	echo "$2" >"/run/vm/name$1"
 	/run/vm/busybox setsid /bin/sh -c 'echo $$ >"$1"
 		exec <>"$2" >&0 2>&1
 		stty sane rows "$3" cols "$4"
-		exec env --default-signal=INT,QUIT /bin/sh /run/vm/command again
+		env --default-signal=INT true && set -- env --default-signal=INT,QUIT || set --
+		exec "$@" /bin/sh /run/vm/command again
 		' sh "/run/vm/session$1" "$3" "$4" "$5"
 	echo "left $2" >"$left"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
-# Runs a command, or a shell, in a virtual machine on one of Debian's kernels.
+# Runs a command, or a shell, in a virtual machine on one of Debian's kernels, or Ubuntu's on Ubuntu.
 #
 # The guest's files are the host's own, read-only by 9p under an overlay in
 # memory, so every program installed here runs there and no write comes back:
@@ -35,7 +35,8 @@ usage() {
 	The guest sees the host's files, and forgets what it writes to them.
 
 	  --kernel SERIES   newest Debian kernel of that series (5.10, 6.1, 6.12...),
-	                    or "newest" of all; otherwise this Debian's own
+	                    or "newest" of all; otherwise this Debian's own. On Ubuntu,
+	                    those of its own release alone
 	  --image FILE      a kernel of your own: vmlinuz, and with
 	  --modules DIR     its modules, /lib/modules/RELEASE
 	  --arch ARCH       amd64 or arm64. Where that is not this machine's, it has a small
@@ -128,7 +129,7 @@ check_programs() {
 	need depmod kmod
 	need xz xz-utils
 	need zstd zstd
-	# Else a kernel is the user's own, and this need not be Debian.
+	# Else a kernel is the user's own, and this need be neither Debian nor Ubuntu.
 	[[ $image && $arch == "$host_arch" ]] || need apt-get apt
 	[[ $room == no ]] || name_missing_tools
 }
@@ -164,8 +165,9 @@ sources_of() {
 	local own mirror
 	own=$(apt_sources)
 	mirror=$(sed -n "s/ $codename\$//p" <<<"$own" | head -n 1)
-	[[ -n $mirror ]] || die 125 "apt on this machine has no index of Debian $codename;" \
-		"name a mirror in /etc/apt/sources.list, and run: apt-get update"
+	[[ -n $mirror ]] || die 125 "apt on this machine has no index of $distribution $codename;" \
+		"name a mirror in /etc/apt/sources.list, and run: apt-get update;" \
+		"or name a kernel: --image FILE --modules DIR"
 	if [[ $1 == "$codename" ]]; then echo "$own"; else echo "$mirror $1"; fi
 }
 
@@ -174,7 +176,7 @@ update_suite() {
 	found=$(sources_of "$suite")
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
 	while read -r source; do
-		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $source main"
+		echo "deb [signed-by=$keyring] $source main"
 	done <<<"$found" >"$state/sources.list"
 	private_apt "$suite" apt-get update >&2 || die 125 "apt could not read the index of $suite"
 }
@@ -182,14 +184,14 @@ update_suite() {
 # Full images only: the cloud ones come without 9p.
 kernels_in() {
 	private_apt "$1" apt-cache pkgnames linux-image- |
-		sed -nE "s/^linux-image-([0-9]+\.[0-9]+[.+~-].*-$arch)$/$1 \1/p" |
+		sed -nE "s/^linux-image-([0-9]+\.[0-9]+[.+~-].*-$flavour)$/$1 \1/p" |
 		{ grep -vE -- '-(rt|cloud)-' || true; } | sort -V
 }
 
-# Prints the suite and the release of the kernel that this Debian installs.
+# Prints the suite and the release of the kernel that this release installs.
 find_default() {
 	update_suite "$codename"
-	private_apt "$codename" apt-cache depends "linux-image-$arch" |
+	private_apt "$codename" apt-cache depends "linux-image-$flavour" |
 		sed -n "s/.*Depends: linux-image-/$codename /p"
 }
 
@@ -203,17 +205,17 @@ find_kernel() {
 		grep -E " ${series/./\\.}[.+~-]" <<<"$found" | tail -n 1 | grep . && return
 	done
 	[[ $series == newest ]] ||
-		die 2 "Debian has no kernel $series for $arch, only" \
+		die 2 "$distribution has no kernel $series for $arch, only" \
 			"$(grep -oE ' [0-9]+\.[0-9]+' <<<"$all" | sort -uV | xargs)"
 	sort -V -k 2 <<<"$all" | tail -n 1
 }
 
-# Newer kernels are split: the image package only names those with its files.
+# Debian's newer kernels are split, and all of Ubuntu's: the image package names those with the rest.
 download_kernel() {
 	local suite=$1 release=$2 parts
 	parts=$(private_apt "$suite" apt-cache depends "linux-image-$release" |
-		sed -nE 's/.*Depends: (linux-(base|binary|modules)-.*)/\1/p')
-	mapfile -t parts <<<"${parts:-linux-image-$release}"
+		sed -nE 's/.*Depends: (linux-(base|binary|modules)-[0-9].*)/\1/p')
+	mapfile -t parts <<<"linux-image-$release${parts:+$'\n'$parts}"
 	private_apt "$suite" apt-get download "${parts[@]}" >&2 ||
 		die 125 "apt could not download the kernel $release"
 }
@@ -343,12 +345,18 @@ is_fetched() {
 	[[ -e $kernel/order && -d $root ]]
 }
 
+name_release() {
+	# shellcheck source=test/apt.sh
+	source "$here/apt.sh"
+	flavour=$arch
+	[[ $distribution == Debian ]] || flavour=generic suites=("$codename")
+}
+
 # Several of these scripts may run at once: the first fetches, the others wait. A cache that has all
 # may be another user's.
 fetch() {
 	local package
-	# shellcheck source=test/apt.sh
-	[[ $image && $arch == "$host_arch" ]] || source "$here/apt.sh"
+	[[ $image && $arch == "$host_arch" ]] || name_release
 	name=$series
 	[[ $series != default ]] || name=default-${codename-}
 	kernel=$cache/kernel/$arch/$name
@@ -520,21 +528,23 @@ enter_room() {
 	be_terminal "$room" "$terminal"
 }
 
-# Until the guest says that this terminal's shell has ended, or the machine is gone.
+# Until the guest says that this terminal's shell has ended, or the machine is gone, or the terminal is:
+# where make leads its session, as in `xterm -e make vm-enter`, nobody hands its SIGHUP on.
 be_terminal() {
-	local room=$1 n=$2 watcher
+	local room=$1 n=$2 watcher input
 	timeout 0.1 cat "$room/$n.out" >/dev/null 2>&1 7>&- || true # what came while nobody looked
 	exec 6<&0
 	stty raw -echo
 	cat "$room/$n.out" 7>&- &
 	cat <&6 >"$room/$n.in" 7>&- &
+	input=$!
 	watch_for "$room" "left $$" 7>&- &
 	watcher=$!
 	tell open
 	trap 'tell size' WINCH
-	while kill -0 "$watcher" 2>/dev/null; do
-		wait "$watcher" || true
-	done
+	while kill -0 "$watcher" && kill -0 "$input"; do
+		wait -n "$watcher" "$input" || true
+	done 2>/dev/null
 }
 
 watch_for() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
-/* toy.bpf.c: rung 4 done: sends each call that creates a signalfd to the loader, toy.c. */
+/* toy.bpf.c: step 4 done: sends each call that creates a signalfd to the loader, toy.c. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>

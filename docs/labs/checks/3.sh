@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2154 # $lab, $folder and $scratch are check's
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 #
-# 3.sh: each rung must print, of calls of all kinds that sigfd traces at once, what sigfd says.
+# 3.sh: each step must print, of calls of all kinds that sigfd traces at once, what sigfd says.
 
-rungs='' # done
+steps='' # done
 traced=(./sigfd -H pair -j -- test/bin/calls)
 
-# What does not compile leaves a word in .make, so that the rungs before it can be told as done.
+# What does not compile leaves a word in .make, so that the steps before it can be told as done.
 built() {
 	rm -f "$folder"/step?.bpf.o "$folder"/step4
 	make -k -s -C "$folder" TREE="$PWD" >"$folder/.make" 2>&1
@@ -16,18 +16,18 @@ built() {
 	[[ -e $folder/step1.bpf.o ]] || does_not_compile 1
 }
 
-# lacks WHAT: in the rung being tried.
+# lacks WHAT: in the step being tried.
 lacks() {
-	missing "${rungs:+rung$rungs done; }rung $rung: $*"
+	missing "${steps:+step$steps done; }step $step: $*"
 }
 
 does_not_compile() {
-	local rung=$1
-	lacks "step$rung does not compile: $(grep -m 1 "^step${rung}[^ ]*: error" "$folder/.make" ||
+	local step=$1
+	lacks "step$step does not compile: $(grep -m 1 "^step${step}[^ ]*: error" "$folder/.make" ||
 		grep -m 1 . "$folder/.make")"
 }
 
-# PID TID and what the rungs print, of each call in the JSON of sigfd.
+# PID TID and what the steps print, of each call in the JSON of sigfd.
 sigfd_says() {
 	local pid tid ufd flags mask ret pattern='"pid":([0-9]+),"tid":([0-9]+),.*"ufd":(-?[0-9]+),'
 	pattern+='"flags":([0-9]+),.*"mask":"0x([0-9a-f]+)",.*"ret":(-?[0-9]+),'
@@ -38,9 +38,9 @@ sigfd_says() {
 		done
 }
 
-# What the rung should print, each line after the number of its thread (rung 4: process).
+# What the step should print, each line after the number of its thread (step 4: process).
 due() {
-	case $rung in
+	case $step in
 	1) sigfd_says | sed -E 's/^[0-9]+ (.*) result .*/\1/' ;;
 	2) sigfd_says | sed -E 's/^[0-9]+ (([0-9]+) .*) (result .*)/\1\n\2 \3/' ;;
 	3) sigfd_says | sed -E 's/^[0-9]+ //' ;;
@@ -63,28 +63,28 @@ compare() {
 	while read -r _ want <&3; do
 		read -r _ got <&4 || got='nothing'
 		[[ $want == "$got" ]] ||
-			lacks "step$rung prints '$got', where '$want' is due; see $1"
+			lacks "step$step prints '$got', where '$want' is due; see $1"
 	done 3<"$scratch/due" 4<"$scratch/printed"
 	cmp -s "$scratch/due" "$scratch/printed" ||
-		lacks "step$rung prints more than one line for a thing, or of other threads; see $1"
+		lacks "step$step prints more than one line for a thing, or of other threads; see $1"
 }
 
 why() {
 	grep -m 1 -o 'failed to .*\|load failed: .*' "$scratch/said" || tail -n 1 "$scratch/said"
 }
 
-# Calls for the rung and sigfd at once, then those of .two.
+# Calls for the step and sigfd at once, then those of .two.
 attached() {
 	local status=0
-	[[ -e $folder/step$rung.bpf.o ]] || does_not_compile "$rung"
+	[[ -e $folder/step$step.bpf.o ]] || does_not_compile "$step"
 	# shellcheck disable=SC2016 # for the inner shell
-	timeout 60 "$folder/attach" "$folder/step$rung.bpf.o" bash -c '
+	timeout 60 "$folder/attach" "$folder/step$step.bpf.o" bash -c '
 		"${@:3}" "$1/truth" present >"$1/events" 2>"$1/err"
 		bpftool map dump name calls >"$1/left" 2>/dev/null
 		"$2" >"$1/two"' bash "$scratch" "$folder/.two" "${traced[@]}" \
 		>"$scratch/trace" 2>"$scratch/said" || status=$?
-	((status == 0)) || lacks "step$rung.bpf.o can't be attached: $(why); run:" \
-		"./attach step$rung.bpf.o"
+	((status == 0)) || lacks "step$step.bpf.o can't be attached: $(why); run:" \
+		"./attach step$step.bpf.o"
 }
 
 # In .two the second thread calls while the first one, whose number it prints, sleeps in its call.
@@ -122,14 +122,14 @@ loader_prints() {
 }
 
 shown() {
-	local rung
-	for rung in 1 2 3; do
+	local step
+	for step in 1 2 3; do
 		attached
-		compare "the TODOs in step$rung.bpf.c"
-		((rung != 3)) || { leaves_nothing && joins_by_thread; }
-		rungs+=${rungs:+,}" $rung"
+		compare "the TODOs in step$step.bpf.c"
+		((step != 3)) || { leaves_nothing && joins_by_thread; }
+		steps+=${steps:+,}" $step"
 	done
-	rung=4
+	step=4
 	loader_prints
 	compare "the TODOs in step4.bpf.c and step4.c"
 }

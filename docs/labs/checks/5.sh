@@ -84,7 +84,7 @@ trace_alone() {
 
 judge_early() {
 	trace_alone syscall early
-	[[ -s $scratch/syscall ]] || missing "alone early makes no call; see TODO 1"
+	[[ -s $scratch/syscall ]] || missing "alone early: the boundary shows no call; see TODO 1"
 	trace_alone pair early
 	[[ ! -s $scratch/pair ]] ||
 		missing "alone early: do_signalfd4 gets the call too; see TODO 1, and Errors in docs/signalfd.md"
@@ -92,7 +92,7 @@ judge_early() {
 
 judge_absent() {
 	trace_alone syscall absent
-	[[ -s $scratch/syscall ]] || missing "alone absent makes no call; see TODO 2"
+	[[ -s $scratch/syscall ]] || missing "alone absent: the boundary shows no call; see TODO 2"
 	! grep -q '"ret":-' "$scratch/syscall" || missing "alone absent: the call fails; see TODO 2"
 	grep -q '"mask":null' "$scratch/syscall" ||
 		missing "alone absent: the boundary can read the mask; see TODO 2"
