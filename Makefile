@@ -79,14 +79,15 @@ $(O)/sigfd.bpf.o: sigfd.bpf.c sigfd.h $(O)/vmlinux.h Makefile
 	$(BPFTOOL) gen object $@ $(O)/sigfd.tmp.o
 
 # Made anew, and all that follows, only where something outside the tree has changed: the stamp
-# holds which BTF and its checksum, and what was set on the command line.
+# holds the BTF's checksum, and what was set on the command line. (Not the BTF's place: the machine of
+# make vm has its host's elsewhere.)
 $(O)/vmlinux.h: $(O)/stamp
 	$(BPFTOOL) btf dump file $(VMLINUX_BTF) format c >$@
 
 $(O)/stamp: FORCE | $(O)/tools.stamp
 	@test -r $(VMLINUX_BTF) || { echo "sigfd: no BTF at $(VMLINUX_BTF); use a kernel" \
 		"with CONFIG_DEBUG_INFO_BTF, or name another's with VMLINUX_BTF=FILE" >&2; exit 1; }
-	@stamp="$(VMLINUX_BTF) $$(cksum <$(VMLINUX_BTF)) $(BPF_ARCH) $(CC) $(CFLAGS) $(CLANG)"; \
+	@stamp="$$(cksum <$(VMLINUX_BTF)) $(BPF_ARCH) $(CC) $(CFLAGS) $(CLANG)"; \
 		test "$$stamp" = "$$(cat $@ 2>/dev/null)" || echo "$$stamp" >$@
 
 .PHONY: FORCE

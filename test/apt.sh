@@ -7,6 +7,7 @@
 # What is derived from Ubuntu and takes its packages says its codename too.
 read -r distribution codename < <(. /etc/os-release &&
 	echo "${UBUNTU_CODENAME:+Ubuntu }${UBUNTU_CODENAME:-Debian $VERSION_CODENAME}")
+# shellcheck disable=SC2034 # for vm.sh
 keyring=/usr/share/keyrings/${distribution,,}-archive-keyring.gpg
 
 # Where this machine has this release from, with its -updates and -security: "URI SUITE" a line. (Not

@@ -426,6 +426,40 @@ test_building() {
 	says "cannot find -l" gcc "$work/empty/main.c" -lno-such-library -o /dev/null
 }
 
+# vm.sh at a terminal, in a tree with nothing else.
+# shellcheck disable=SC2317,SC2329 # called by says
+at_terminal() {
+	script -qec "$work/room/test/vm.sh $*" /dev/null | tr -d '\r'
+}
+
+# What goes before a machine, and, with a file that stands for one that runs, before a terminal in it.
+test_room() {
+	local lock
+	says "vm.sh: unknown option" test/vm.sh --nonsense
+	says "vm.sh: --kernel is" test/vm.sh --kernel 6
+	says "vm.sh: no file" test/vm.sh --image "$work/no-such-file"
+	says "vm.sh: no folder <FOLDER> of" test/vm.sh --modules "$work/no-such-file"
+	says "vm.sh: --image wants" test/vm.sh --image Makefile
+	says "vm.sh: --modules wants" test/vm.sh --modules "$work"
+	says "vm.sh: <FOLDER> has no modules.dep.bin" test/vm.sh --image Makefile --modules "$work"
+	says "vm.sh: --room takes" test/vm.sh --room -- true
+	says "vm.sh: --enter wants" test/vm.sh --enter
+	type -P script >/dev/null || { report 77 "at a terminal" <<<"no script here" && return; }
+	mkdir -p "$work/room/test" "$work/room/.cache" "$work/room/pipes"
+	cp test/vm.sh "$work/room/test"
+	says "vm.sh: no machine runs" at_terminal --enter
+	echo "$work/room/pipes" >"$work/room/.cache/room"
+	exec {lock}<>"$work/room/.cache/room"
+	flock "$lock"
+	says "vm.sh: the machine is not up" at_terminal --enter
+	echo $$ >"$work/room/pipes/pid"
+	for lock in 1 2 3; do
+		exec {lock}>"$work/room/pipes/lock$lock"
+		flock "$lock"
+	done
+	says "vm.sh: all its terminals" at_terminal --enter
+}
+
 # With hardly a program in PATH.
 lacking_programs() {
 	PATH=$work/few "$BASH" "$@"
@@ -638,6 +672,7 @@ main() {
 	test_agreement
 	test_building
 	test_scripts
+	test_room
 	if cp sigfd "$work/sigfd"; then
 		test_usage
 		test_nobody

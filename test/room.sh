@@ -86,6 +86,12 @@ the_room() {
 	echo host >"$tree/written"
 	says first 'cat written' '<host>'
 
+	echo 'make there has nothing to do, and remakes what a change asks for'
+	says first 'make -k all programs 2>&1 | grep -ce "-o "' '<0>'
+	says first 'touch test/prog/demo.c; make -k all programs 2>&1 | grep -oe "-o .*"' '<-o test/bin/demo>'
+	make -C "$tree" all programs >here.out
+	grep -e '-o ' here.out && return 1
+
 	echo 'a second machine'
 	(cd "$tree" && "${user[@]}" make -s vm) >second.out 2>&1 && return 1
 	has_text second.out 'it runs already; another terminal in it: make vm-enter'
@@ -120,8 +126,10 @@ the_room() {
 
 	echo 'a window is closed: its jobs end, and another may have its place'
 	types third $'sleep 1000 & sleep 1000\n'
+	# shellcheck disable=SC2016 # for the guest's shell
 	says first 'until [ "$(pidof sleep | wc -w)" = 2 ]; do :; done; echo both' '<both>'
-	kill -KILL "$pid_third" # which holds the other end of its terminal
+	# shellcheck disable=SC2154 # sit sets it
+	kill -KILL "$pid_third" # script, which holds the other end of its terminal
 	says first 'while pidof sleep; do :; done >/dev/null; echo none' '<none>'
 	sit sixth vm-enter
 	says sixth 'tty' '</dev/hvc[0-2]>'

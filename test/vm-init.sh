@@ -55,6 +55,7 @@ start() {
 	ip link set lo up
 	mkdir /root/run/vm
 	cp /bin/busybox /init /command /root/run/vm/
+	[ ! -e /btf ] || cp /btf /root/run/vm/
 	exec switch_root /root /run/vm/busybox sh /run/vm/init finish "$interactive"
 }
 

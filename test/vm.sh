@@ -365,6 +365,7 @@ fetch() {
 	if [[ $arch != "$host_arch" ]]; then
 		guest_packages=(busybox-static coreutils bash libc6 libc-bin libelf1 zlib1g strace
 			util-linux procps grep sed mawk jq)
+		[[ $room == no ]] || : "${GUEST_PACKAGES=$room_packages}"
 		for package in ${GUEST_PACKAGES-}; do
 			guest_packages+=("$package")
 		done
@@ -418,6 +419,7 @@ write_command() {
 make_initramfs() {
 	local i guest=$work/initramfs
 	mkdir -p "$guest/modules"
+	[[ $room == no || $root != / ]] || keep_types "$guest/btf"
 	install -D "$guest_busybox" "$guest/bin/busybox"
 	install "$here/vm-init.sh" "$guest/init"
 	cp "$kernel"/*.ko "$kernel/order" "$guest/modules/"
@@ -482,6 +484,17 @@ build_qemu() {
 # In the guest too the tree's files belong to who has them on the host, and git wants nothing to do
 # with another's.
 room_settings="GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory 'GIT_CONFIG_VALUE_0=*'"
+
+# For another architecture's machine: what the labs take. (As arm_guest_packages of test.sh, so that the two
+# have one root.)
+room_packages="gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config bsdutils
+	bubblewrap s6 diffutils findutils mount patch procps"
+
+# What make builds with here it is to build with there: else it would make all anew in each of the two.
+keep_types() {
+	local btf=${VMLINUX_BTF:-/sys/kernel/btf/vmlinux}
+	[[ ! -r $btf ]] || { cp "$btf" "$1" && room_settings+=" VMLINUX_BTF=/run/vm/btf"; }
+}
 
 # Who holds the lock of this file runs the machine, and it names the folder of its pipes.
 claim_room() {
