@@ -20,13 +20,29 @@ numbers() {
 	[[ $1 =~ $pattern ]] && echo "${BASH_REMATCH[*]:1:6} ${BASH_REMATCH[8]:-0}"
 }
 
+# Why your sigfd does not trace: its last line; before it the verifier's refusal, which only -v prints.
+why() {
+	local words='invalid mem access\|out of bounds\|unbounded\|infinite loop\|!read_ok\|is not allowed'
+	timeout 100 "$folder/sigfd" -v -- true 2>&1 >"$scratch/out" | grep -a -m 1 "$words"
+	tail -n 1 "$scratch/err"
+}
+
+# Of lose: sigfd's, if it has said something, and not its reader's.
+last_words() {
+	{ grep -a '^sigfd: ' "$scratch/said" || grep -a . "$scratch/said"; } | tail -n 1
+}
+
+in_a_line() {
+	cut -c 1-200 | paste -s -d '|' | sed 's/|/; /'
+}
+
 loses_in_both_ways() {
 	local calls shown lost full no_entry missed closed summary found
 	for _ in 1 2 3; do
 		timeout 100 "$folder/lose" >"$scratch/said" 2>&1 </dev/null
 		summary=$(grep -a '^sigfd: .* calls: ' "$scratch/said" | tail -n 1)
 		found=$(numbers "$summary") ||
-			missing "lose does not end with sigfd's summary; look at what it prints"
+			missing "lose has no summary of sigfd, but says: $(last_words | in_a_line)"
 		read -r calls shown lost full no_entry missed closed <<<"$found"
 		((full == 0 || missed == 0)) || break
 	done
@@ -43,11 +59,12 @@ shows_another_result() {
 	for _ in 1 2 3; do
 		timeout 100 "$folder/sigfd" -s HUP -- "$folder/.twice" >"$scratch/out" 2>"$scratch/err"
 		grep -q '^PID ' "$scratch/out" ||
-			missing "$folder/sigfd does not trace: $(tail -n 1 "$scratch/err")"
+			missing "your sigfd does not trace: $(why | in_a_line)"
 		! grep -Eq ' create +EBADF ' "$scratch/out" || return 0
 	done
-	grep -q ' create ' "$scratch/out" || missing "$folder/sigfd shows no call of twice at all"
-	missing "$folder/sigfd shows each call with its own result, or not at all; delete one line of" \
+	grep -q ' create ' "$scratch/out" ||
+		missing "your sigfd shows no call of twice at all: $(tail -n 1 "$scratch/err" | in_a_line)"
+	missing "your sigfd shows each call with its own result, or not at all; delete one line of" \
 		"begin(), at [B3], and look at the picture under \"A return that is missed\" in" \
 		"docs/walkthrough.md"
 }
