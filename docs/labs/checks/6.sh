@@ -20,7 +20,7 @@ numbers() {
 	[[ $1 =~ $pattern ]] && echo "${BASH_REMATCH[*]:1:6} ${BASH_REMATCH[8]:-0}"
 }
 
-# Why your sigfd does not trace: its last line; before it the verifier's refusal, which only -v prints.
+# Why your sigfd does not trace: the verifier's refusal, which only -v prints, and sigfd's last line.
 why() {
 	local words='invalid mem access\|out of bounds\|unbounded\|infinite loop\|!read_ok\|is not allowed'
 	timeout 100 "$folder/sigfd" -v -- true 2>&1 >"$scratch/out" | grep -a -m 1 "$words"
