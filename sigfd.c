@@ -168,7 +168,7 @@ static void must(int err, const char *what)
 {
 	const char *mend = "`sigfd --check`, -v and ulimit -n may tell why";
 
-	if (err == -EPERM || err == -EACCES)
+	if (err == -EPERM || (err == -EACCES && run.skel)) /* before: the verifier's, see -v */
 		mend = "run as root, outside any container";
 	if (err == -EMFILE || err == -ENOMEM)
 		mend = "raise ulimit -n and -v, or try a smaller --buffer";
