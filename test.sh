@@ -598,7 +598,7 @@ test_hosts() {
 }
 
 test_workshop() {
-	include "labs" test/labs.sh
+	if [[ $long == no ]]; then include "labs" test/labs.sh; else include "labs" test/labs.sh --all; fi
 	include "room" test/room.sh
 	include "handout" test/handout.sh
 }
