@@ -88,7 +88,7 @@ serve_terminals() {
 }
 
 # A session of its own, and its terminal, so that Ctrl-C and job control work there: but the shell
-# has what it starts in the background ignore Ctrl-C, and only env undoes that. (Ubuntu 25.10's can't.)
+# has what it starts in the background ignore Ctrl-C, and only env undoes that, where it knows how.
 # shellcheck disable=SC2016 # for that shell
 terminal() {
 	echo "$2" >"/run/vm/name$1"

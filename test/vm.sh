@@ -24,6 +24,9 @@ esac
 series=default arch=$host_arch memory=1024 cpus=2 timeout='' append='' console='' image='' modules=''
 fetch_only=no room=no enter=no shares=() command=()
 terminals=(1 2 3)
+# What tests and labs take, and build with, in another architecture's machine.
+build_packages=(gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config bsdutils
+	bubblewrap s6 diffutils findutils mount patch procps)
 
 usage() {
 	cat <<-'END'
@@ -40,7 +43,7 @@ usage() {
 	  --image FILE      a kernel of your own: vmlinuz, and with
 	  --modules DIR     its modules, /lib/modules/RELEASE
 	  --arch ARCH       amd64 or arm64. Where that is not this machine's, it has a small
-	                    root of its own (add to it with GUEST_PACKAGES="name...") and the tree
+	                    root of its own, with what builds sigfd (more: GUEST_PACKAGES="name...")
 	  --room            a shell with the tree to write to, and with more terminals;
 	                    make vm does this
 	  --enter           one more terminal in the machine of --room; make vm-enter does this
@@ -365,8 +368,7 @@ fetch() {
 	if [[ $arch != "$host_arch" ]]; then
 		guest_packages=(busybox-static coreutils bash libc6 libc-bin libelf1 zlib1g strace
 			util-linux procps grep sed mawk jq)
-		[[ $room == no ]] || : "${GUEST_PACKAGES=$room_packages}"
-		for package in ${GUEST_PACKAGES-}; do
+		for package in "${build_packages[@]}" ${GUEST_PACKAGES-}; do
 			guest_packages+=("$package")
 		done
 		root=$cache/root/$arch-$(sha256sum <<<"$codename ${guest_packages[*]}" | head -c 12)
@@ -484,11 +486,6 @@ build_qemu() {
 # In the guest too the tree's files belong to who has them on the host, and git wants nothing to do
 # with another's.
 room_settings="GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory 'GIT_CONFIG_VALUE_0=*'"
-
-# For another architecture's machine: what the labs take. (As arm_guest_packages of test.sh, so that the two
-# have one root.)
-room_packages="gcc make clang libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool pkg-config bsdutils
-	bubblewrap s6 diffutils findutils mount patch procps"
 
 # What make builds with here it is to build with there: else it would make all anew in each of the two.
 keep_types() {
