@@ -39,20 +39,29 @@ no_files() {
 
 # fits WIDTH SCHEME NUMBER: in a frame, since the window of headless Chromium has 500 pixels at least.
 # It must have been the scheme that was asked for (NUMBER is Chromium's), and each picture be drawn.
+# For "paper" the rules for print hold in the frame: nothing scrolls there, so a box must show it all.
 fits() {
-	local probe
+	local probe paper=false
+	cp "$page" probe.html
+	if [[ $2 == paper ]]; then
+		paper=true
+		sed -i 's/^@media print/@media all/' probe.html
+		grep -q '^@media all' probe.html
+	fi
 	# shellcheck disable=SC2016 # the dollar is JavaScript's
 	probe='<script>addEventListener("load", () => { const e = document.documentElement;
+		const boxes = [...document.querySelectorAll("pre, table, td, .picture, details")];
 		parent.postMessage(`${e.scrollWidth} of ${innerWidth}, ` +
 		(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") + ", pictures not drawn: " +
-		[...document.images].filter(i => !i.naturalWidth).length, "*") })</script>'
-	{ cat "$page" && echo "$probe"; } >probe.html
+		[...document.images].filter(i => !i.naturalWidth).length + ", cut off: " +
+		boxes.filter(b => PAPER && b.scrollWidth > b.clientWidth).length, "*") })</script>'
+	echo "${probe/PAPER/$paper}" >>probe.html
 	echo "<p id=said></p><script>onmessage = e => said.textContent = e.data</script>
 		<iframe src=probe.html style='border: 0; width: $1px; height: 900px'></iframe>" >frame.html
 	chromium --headless --no-sandbox --disable-gpu --enable-logging=stderr --hide-scrollbars \
 		--window-size=1500,1000 --blink-settings=preferredColorScheme="$3" \
 		--virtual-time-budget=5000 --dump-dom "file://$PWD/frame.html" >dom 2>console
-	equal "the page's width" "$1 of $1, $2, pictures not drawn: 0" \
+	equal "the page's width" "$1 of $1, ${2/paper/light}, pictures not drawn: 0, cut off: 0" \
 		"$(sed -n 's/.*<p id="said">\([^<]*\).*/\1/p' dom)"
 	equal "the console" '' "$(grep CONSOLE console || true)"
 }
@@ -87,5 +96,6 @@ for width in 400 1400; do
 	tap "fits $width pixels, light" fits "$width" light 1
 	tap "fits $width pixels, dark" fits "$width" dark 0
 done
+tap "all fits on A4, which has 180 mm (680 pixels) between its margins" fits 680 paper 1
 tap "the PDF has its pages, pictures and hints" prints
 end_tap
