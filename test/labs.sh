@@ -3,8 +3,8 @@
 #
 # labs.sh: whether the labs of docs/workshop.md can be done: for each, the checker must not say
 # "done" of the starting files, nor of a near miss, and must say it of the solution. A near miss is
-# a patch of the solution, test/labs/N/NAME.patch, that a learner could take for one. Its head may
-# have a line "Refused: REGEX", which what the checker says must then match.
+# a patch of the solution, test/labs/N/NAME.patch, that a learner could take for one. Its head has
+# a line "Refused: REGEX", which what the checker says must match.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 source test/tap.sh || exit   # tap, end_tap, and the folder $work
@@ -108,7 +108,7 @@ is_not_done() {
 	tell "$1"
 	equal 'exit status' 1 "$(<"$cases/$1.status")"
 	equal 'lines' 1 "$(wc -l <"$cases/$1.said")"
-	[[ -z ${2-} ]] || reason=$(sed -n '/^---/q; s/^Refused: //p' "$2")
+	[[ -z ${2-} ]] || reason=$(sed -n '/^---/q; s/^Refused: //p' "$2" | grep .)
 	grep -Eq "^lab ${1%%-*}: not yet: .*$reason" "$cases/$1.said"
 }
 
