@@ -66,6 +66,13 @@ check_half() {
 	echo $? >"$2.status"
 }
 
+# Of a solution the page tells too what is to be seen, in blocks that want the lab to be solved.
+compare_page() {
+	local lab=${1##*/}
+	test/transcripts.sh --lab "${lab%%-*}" "$1" docs/workshop.md >"$1.said" 2>&1 || echo 98 >"$1.status"
+	grep -q '^not ok' "$1.said" || : >"$1.said"
+}
+
 # The second half, of each that was made; told in a line each, since a machine's files don't stay.
 show() {
 	local folder
@@ -73,6 +80,7 @@ show() {
 		folder=${folder%/}
 		[[ ! -e $folder.status ]] || continue
 		check_half --shown "$folder"
+		[[ $folder != *-solution || $(<"$folder.status") != 0 ]] || compare_page "$folder"
 		echo "${folder##*/} $(<"$folder.status") $(tr '\n' '|' <"$folder.said")"
 	done
 }

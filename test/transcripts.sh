@@ -16,6 +16,7 @@
 #
 #	console                  here
 #	console vm               with --vm only: in a virtual machine, since it needs kprobes
+#	console lab N            with --lab N only: what is there once lab N is solved
 #	console pid              the number that begins a line differs from run to run, though where
 #	                         the page has one number twice, the run must too
 #	console pids             so do the first two, PID and TID
@@ -31,6 +32,7 @@ source test/tap.sh || exit
 shopt -s globstar
 
 mode=here list=no print=no pages=()
+solved='' # with --lab: the folder that is work/N then
 names=() kinds=() columns=() reasons=() texts=() # of each block
 group=''
 salt=transcript.$$.$RANDOM$RANDOM
@@ -43,6 +45,8 @@ usage() {
 	prints TAP. To be called in the tree's root, after make all programs.
 
 	  --vm      run those that are for a virtual machine, instead of the others
+	  --lab N FOLDER
+	            run those of lab N instead, which is solved in FOLDER
 	  --list    run nothing; say of each block how it is run
 	  --print   after each block's line of TAP, print the block as it should be
 	END
@@ -52,6 +56,7 @@ parse_options() {
 	while (($#)); do
 		case $1 in
 		--vm) mode=vm ;;
+		--lab) mode="lab ${2:?}" solved=$(realpath -e -- "${3:?}") && shift 2 ;;
 		--list) list=yes ;;
 		--print) print=yes ;;
 		--help | -h) usage && exit ;;
@@ -92,6 +97,10 @@ add_transcript() {
 		read -r word rest <<<"$rest"
 		case $word in
 		vm) kind=vm ;;
+		lab)
+			read -r word rest <<<"$rest"
+			kind="lab $word"
+			;;
 		pid) column=1 ;;
 		pids) column=2 ;;
 		not-run) kind=not-run reason=$rest rest='' ;;
@@ -167,6 +176,7 @@ run() {
 	mkdir "$work/folder"
 	ln -s "$PWD"/* "$work/folder"
 	rm -f "$work/folder/work" # a learner's labs: docs/labs/start would move them
+	[[ -z $solved ]] || { mkdir "$work/folder/work" && ln -s "$solved" "$work/folder/work/${mode#lab }"; }
 	(
 		cd "$work/folder" && close_others
 		exec env LC_ALL=C.UTF-8 TZ=UTC COLUMNS=80 TERM=dumb \
@@ -282,8 +292,9 @@ transcript() {
 }
 
 test_block() {
+	[[ $mode != "${kinds[$1]}" ]] || { transcript "$1" && return; }
 	case $mode,${kinds[$1]} in
-	here,here | vm,vm) transcript "$1" ;;
+	here,lab*) report 77 "${names[$1]}" <<<"its lab is to be solved first: test/labs.sh runs it" ;;
 	here,not-run) report 77 "${names[$1]}" <<<"not run: ${reasons[$1]}" ;;
 	here,syntax)
 		bash -n <<<"${texts[$1]}" 2>"$work/said"

@@ -72,7 +72,7 @@ lab_has_its_answers() {
 word_is_linked() {
 	local word=${1,,}
 	[[ $1 != Blocked ]] || word='block(ed|s|ing)?'
-	sed '/^## Glossary/,$d' "$page" | awk '/^```/ { block = !block; next } !block && !/^[#|]/' |
+	sed '/^## Glossary/,$d' "$page" | awk '/^```/ { block = !block; next } !block && !/^#|^\| \[[0-8] /' |
 		sed -E "$code" | tr '\n' ' ' >text
 	grep -oiE -m 1 ".{0,40}[^[:alnum:]!-](${word// / +})s?[^[:alnum:]].{0,30}" text >uses || return 0
 	head -n 1 uses

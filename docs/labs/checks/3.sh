@@ -84,7 +84,7 @@ attached() {
 		"$2" >"$1/two"' bash "$scratch" "$folder/.two" "${traced[@]}" \
 		>"$scratch/trace" 2>"$scratch/said" || status=$?
 	((status == 0)) || lacks "step$step.bpf.o can't be attached: $(why); run:" \
-		"./attach step$step.bpf.o"
+		"$folder/attach $folder/step$step.bpf.o"
 }
 
 # In .two the second thread calls while the first one, whose number it prints, sleeps in its call.

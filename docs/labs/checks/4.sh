@@ -62,15 +62,15 @@ runs() {
 	timeout 60 "$folder/attach" "$folder/$2.bpf.o" sh -c 'exec "$1" "$2" >"$3"' sh \
 		"$folder/.calls" $((RANDOM % 20 + 4)) "$scratch/truth" \
 		>"$scratch/trace" 2>"$scratch/said" ||
-		missing "$2.bpf.c, TODO $1: refused: $(refusal); run ./attach $2.bpf.o, and read" \
-			"the lines above that one"
+		missing "$2.bpf.c, TODO $1: refused: $(refusal); run" \
+			"$folder/attach $folder/$2.bpf.o, and read the lines above that one"
 	due "$2" >"$scratch/due"
 	printed >"$scratch/printed"
 	while read -r _ want <&3; do
 		read -r _ got <&4 || got=nothing
 		[[ $want == "$got" ]] || missing "$2.bpf.c, TODO $1: the verifier takes it," \
 			"but it prints '$got', where '$want' is due; see its first comment, and" \
-			"./attach $2.bpf.o ./calls"
+			"$folder/attach $folder/$2.bpf.o $folder/calls"
 	done 3<"$scratch/due" 4<"$scratch/printed"
 	cmp -s "$scratch/due" "$scratch/printed" ||
 		missing "$2.bpf.c, TODO $1: it prints more than its first comment says"

@@ -9,16 +9,11 @@ answer() {
 }
 
 built() {
-	local name found
+	local name
 	[[ -r $folder/answers ]] || missing "no file answers; look at docs/labs/5/answers"
 	for name in sizemask-4 bad-flags null-mask 32-bit absent-mask; do
 		[[ $(answer "$name") =~ ^(pair|syscall|each|none)$ ]] ||
 			missing "answers: $name is pair, syscall, each or none; predict, then look"
-	done
-	for name in riddle-{a,b,c}; do
-		found=$(answer "$name")
-		[[ -n $found && -e docs/proofs/wrong/$found.patch ]] ||
-			missing "answers: $name is a NAME of docs/proofs/wrong/README.md"
 	done
 	cc -O2 -Wall "$folder/alone.c" -o "$folder/.alone" 2>"$scratch/cc" ||
 		missing "alone.c does not compile: $(grep -m 1 error "$scratch/cc")"
@@ -65,6 +60,8 @@ judge_hooks() {
 # judge_riddle NAME: the tracer that was named says what the file has, but for the process's number.
 judge_riddle() {
 	local options
+	[[ -e docs/proofs/wrong/$(answer "$1").patch ]] ||
+		missing "answers: $1 is a NAME of docs/proofs/wrong/README.md"
 	options=$(sed -nE '1s/^\$ sigfd (.*)-- .*/\1/p' "docs/labs/5/$1")
 	# shellcheck disable=SC2086 # none, or two words
 	timeout 60 "build/wrong/$(answer "$1")/sigfd" $options -- test/bin/demo 2>&1 </dev/null |
