@@ -72,12 +72,13 @@
 enum { EXIT_RUNNING = 1, EXIT_USAGE, EXIT_HOST };
 
 /*
- * TICK_MS: how long an event may lie in the ring buffer before it is shown. PATIENCE_MS: how long a
- * reader of the output is waited for once sigfd is to end.
+ * TICK_MS: how long an event may lie in the ring buffer before it is shown. PATIENCE, in ns: how
+ * long a reader of the output is waited for once sigfd is to end, and for how long after a signal
+ * another one counts as the same.
  */
 #define TICK_MS 50
-#define PATIENCE_MS 500
 #define NSEC 1000000000ULL /* in a second */
+#define PATIENCE (NSEC / 2)
 
 /* The values of --hook, each at the place of its hooks; NULL: not to be had. */
 static const char *const hook_names[] = {
@@ -122,7 +123,7 @@ static struct {
 	int target;                /* the pidfd of --pid or --tid; -1: none */
 	int output;                /* the descriptor for events */
 	bool stop, closed, compat; /* see above */
-} run;
+} run = { .target = -1 };
 
 /* The form in which records are put together; HEADING: the columns' names, in place of values. */
 static enum { TEXT, JSON, HEADING } form;
@@ -166,7 +167,7 @@ static __u64 now(clockid_t clock)
  */
 static void must(int err, const char *what)
 {
-	const char *mend = "`sigfd --check`, -v and ulimit -n may tell why";
+	const char *mend = "`sigfd --check`, --verbose, ulimit -n and -v may tell why";
 
 	if (err == -EPERM || (err == -EACCES && run.skel)) /* before: the verifier's, see -v */
 		mend = "run as root, outside any container";
@@ -440,9 +441,7 @@ static void account(void)
 		 "missed %lu%s)%s%s%s%s",
 		 calls, run.received - run.unwritten, lost, c.ring_full, c.no_entry, missed, closed,
 		 unread, skipped, fired ? "" : "; calls may be missing: the probes no longer fire",
-		 run.compat && opt.hooks == SIGFD_SYSCALL ?
-			 "; this hook does not see a 32-bit program's calls" :
-			 "");
+		 run.compat && opt.hooks == SIGFD_SYSCALL ? "; 32-bit calls are not seen" : "");
 }
 
 /*
@@ -479,7 +478,8 @@ static int trace(void)
 	/* From here on calls come, and wait in the ring buffer until receive() is there. */
 	if (opt.duration)
 		run.deadline = now(CLOCK_MONOTONIC) + opt.duration * NSEC;
-	if (opt.command && !run.stop)
+	/* A signal that has come by now came for sigfd alone: COMMAND is not to start any more. */
+	if (opt.command && sigtimedwait(&our_signals, NULL, &(struct timespec){ 0 }) < 0)
 		start_command();
 	setpriority(PRIO_PROCESS, 0, -20); /* only now: COMMAND must not inherit it */
 	receive();
@@ -871,8 +871,7 @@ static void put_event(const struct sigfd_event *e)
 	field(NULL, "v", "1");
 	if (form == JSON || opt.given['T'])
 		field("TIME           ", "time", time_of(e->ktime_ns));
-	if (form == JSON || opt.given['U'])
-		field("UID    ", "uid", decimal(e->uid));
+	field(opt.given['U'] ? "UID    " : NULL, "uid", decimal(e->uid));
 	field("PID    ", "pid", decimal(e->tgid));
 	field("TID    ", "tid", decimal(e->tid));
 	field("COMM            ", "comm", printable(e->comm, form == JSON));
@@ -1079,10 +1078,15 @@ static void reap(void)
  * in place of signal handlers, which could do next to nothing safely. The first one while COMMAND
  * runs is for COMMAND, which may want to end in its own way: sigfd goes on until it has. What the
  * terminal sent, it has sent to COMMAND too, unless that has moved to another process group.
+ *
+ * timeout(1) sends to its child and then to its process group, in which the child is: what comes so
+ * soon after the first is no second wish.
  */
 static bool stopping(void)
 {
-	bool end = run.deadline && now(CLOCK_MONOTONIC) >= run.deadline;
+	static __u64 first_at; /* when the first signal came; 0: none yet */
+	__u64 at = now(CLOCK_MONOTONIC);
+	bool end = run.deadline && at >= run.deadline;
 	siginfo_t info;
 
 	if (opt.command)
@@ -1090,14 +1094,15 @@ static bool stopping(void)
 	/* SI_KERNEL: the terminal has sent it, to all of its foreground process group. */
 	while (sigtimedwait(&our_signals, &info, &(struct timespec){ 0 }) > 0) {
 		if (!run.command || run.signal)
-			end = true;
+			end |= at - first_at > PATIENCE;
 		else if (info.si_code != SI_KERNEL || getpgid(run.command) != getpgrp())
 			kill(run.command, info.si_signo);
+		first_at = run.signal ? first_at : at;
 		run.signal = info.si_signo;
 	}
 	run.stop |= end;
 	if (run.stop && (end || run.signal) && !run.hurry)
-		run.hurry = now(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ULL;
+		run.hurry = at + PATIENCE;
 	return run.stop;
 }
 
@@ -1106,6 +1111,7 @@ static bool stopping(void)
  * executes sigfd in its own place (`exec sigfd -- COMMAND`) leaves it its children,
  * which are not COMMAND's: they would be followed, and waited for. So where there are any, the
  * tracer is a child of its own that has none; this process passes signals on and ends as it does.
+ * Killed, it takes the tracer with it (PDEATHSIG), and so the probes.
  */
 static void leave_strangers(void)
 {
@@ -1118,6 +1124,8 @@ static void leave_strangers(void)
 	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) && errno == ECHILD)
 		return;
 	tracer = fork();
+	if (!tracer)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (tracer <= 0)
 		return;
 	while (waitpid(tracer, &status, WNOHANG) != tracer)
@@ -1153,13 +1161,13 @@ static void start_command(void)
 /* ---- The host: what sigfd needs, and what is there ------------------------------------------- */
 
 /*
- * What the kernel says of itself, it says in small files that are made as they are read. One of
- * these, without the newline at its end; "" where it can't be read, and errno says why. Valid until
- * the next call.
+ * What the kernel says of itself, it says in files that are made as they are read; the longest that
+ * we read is the status of a process in 65,536 groups. One of these, without the newline at its
+ * end; "" where it can't be read, and errno says why. Valid until the next call.
  */
 static const char *text_of(const char *path)
 {
-	static char text[1 << 14];
+	static char text[1 << 20];
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
@@ -1279,7 +1287,7 @@ static void survey(unsigned hooks)
 
 	/* Task storage for tracing programs came with 5.13. */
 	text = text_of("/proc/sys/kernel/osrelease");
-	need("kernel", SIGFD_BOTH, strverscmp(text, "5.13") >= 0, text,
+	need("kernel", SIGFD_BOTH, !*text || strverscmp(text, "5.13") >= 0, text,
 	     "too old; use 5.13 or later");
 	/* The running kernel's types: without them libbpf could not find a field (CO-RE). */
 	need("BTF", SIGFD_BOTH, !access("/sys/kernel/btf/vmlinux", R_OK), "/sys/kernel/btf/vmlinux",
@@ -1365,7 +1373,6 @@ static void open_target(void)
 	/* A name without a slash would be looked up in PATH. */
 	const char *exe = opt.command ? *opt.command : path;
 
-	run.target = -1;
 	snprintf(path, sizeof(path), "/proc/%u/exe", id);
 	run.compat = strchr(exe, '/') && !strncmp(text_of(exe), "\177ELF\1", 5);
 	if (!id)
@@ -1460,6 +1467,10 @@ static int leave_out(const char *path, int error)
 /*
  * A process may end while it is looked at, and its number be another's; what is printed of a
  * descriptor was true when it was read. Signals are heard between two of them.
+ *
+ * By hidepid=1 a process's folder is there, and may not be looked into; of a plain name in it
+ * glob(3) would only find that it is not there. "[f]" makes it open the folder, and so hear why. By
+ * hidepid=2 the folder is not there at all, as that of the first process shows.
  */
 static int list(void)
 {
@@ -1470,9 +1481,10 @@ static int list(void)
 		DIE(EXIT_RUNNING, "can't read /proc: %m; mount -t proc proc /proc");
 	if (form != JSON && !opt.given['q'])
 		put("PID     FD   COMM             SIGNALS\n");
-	snprintf(pattern, sizeof(pattern), "/proc/%s/fdinfo/[0-9]*",
+	snprintf(pattern, sizeof(pattern), "/proc/%s/[f]dinfo/[0-9]*",
 		 opt.kernel.tgid ? decimal(opt.kernel.tgid) : "[0-9]*");
 	/* Process by process. Which of the descriptors are signalfds, their fdinfo tells. */
+	left_out = access("/proc/1", F_OK) ? EPERM : 0;
 	glob(pattern, GLOB_NOSORT, leave_out, &files);
 	for (size_t i = 0; i < files.gl_pathc && !stopping(); i++) {
 		const char *text = text_of(files.gl_pathv[i]);
@@ -1493,11 +1505,10 @@ static int list(void)
 	globfree(&files);
 	flush_records();
 	if (left_out)
-		complain("some of /proc is left out (%s); run as root, with CAP_SYS_PTRACE",
+		complain("some of /proc is left out (%s); run as root, with CAP_SYS_PTRACE, or "
+			 "raise ulimit -n",
 			 strerror(left_out));
-	if (left_out && left_out != EACCES && left_out != EPERM)
-		run.status = EXIT_RUNNING;
-	return run.status;
+	return left_out && left_out != EACCES ? EXIT_RUNNING : run.status;
 }
 
 /* ---- Options --------------------------------------------------------------------------------- */
@@ -1604,8 +1615,8 @@ static void read_options(void)
 	opt.kernel.follow = opt.command != NULL;
 	if (given['n'] && !*given['n'])
 		DIE(EXIT_USAGE, "--name: the name is empty; `ps -eLo comm` lists what there is");
-	if (given['n']) /* the kernel cuts a comm at 15 bytes, so a longer name is cut as well */
-		memcpy(opt.kernel.comm, given['n'], strnlen(given['n'], SIGFD_COMM_LEN - 1));
+	/* The kernel cuts a comm at 15 bytes, so a longer name is cut as well. */
+	strncpy(opt.kernel.comm, given['n'] ?: "", SIGFD_COMM_LEN - 1);
 	for (char *rest = (char *)given['s'], *name; (name = strsep(&rest, ","));) {
 		if (!signal_number(name))
 			DIE(EXIT_USAGE, "--signal: no '%.99s'; use a name or 1 to 64", name);
@@ -1646,7 +1657,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ERROR:
 		/* Of short options in one word argp tells no more than the word before. */
 		DIE(EXIT_USAGE,
-		    "'%.99s': unknown, ambiguous, or its value is missing or not taken; see --help",
+		    "near '%.99s': unknown, ambiguous, or a value missing or not taken; see --help",
 		    state->argv[state->next - (state->next > 1)]);
 	default:
 		if (key <= 0 || key >= 128)

@@ -163,11 +163,32 @@ second_signal_ends() {
 	start_goodbye
 	kill -INT "$tracer"
 	wait_until has_text said 'shutting down'
+	sleep 0.6
 	kill -TERM "$tracer"
 	ends_with 0
 	shows 1
 	echo >&"$line"
 	wait_until has_text said 'has come: 1'
+}
+
+# But not at once: timeout(1) sends to sigfd, and then to its process group.
+two_at_once_are_one() {
+	start_goodbye
+	kill -INT "$tracer"
+	kill -TERM "$tracer"
+	wait_until has_text said 'shutting down'
+	echo >&"$line"
+	ends_with 3
+	shows 2
+}
+
+# One that waits for sigfd as it starts is for sigfd alone.
+early_signal() {
+	write_wrapper early "env --block-signal=TERM sh -c 'kill -TERM \$\$; exec \"\$0\" \"\$@\"' '$sigfd'"
+	sigfd=./early run -- sh -c 'echo >started'
+	equal 'exit status' 0 "$status"
+	adds_up 0
+	[[ ! -e started ]]
 }
 
 # At a terminal, all of its process group have the signal, COMMAND only if it is in it.
@@ -221,6 +242,19 @@ strangers_and_goodbye() {
 	kill "$(<stranger.pid)"
 }
 
+# Of the two processes that sigfd is then, neither stays without the other.
+strangers_and_kill() {
+	local inner
+	write_stranger
+	sigfd=./stranger start -- sh -c 'echo $$ >command; exec sleep 600'
+	inner=$(ps -o pid= --ppid "$tracer" -C none | xargs -n 1 | grep -vx "$(<stranger.pid)")
+	wait_until test -s command
+	kill "$(<stranger.pid)"
+	kill -KILL "$tracer"
+	wait_until has_ended "$inner"
+	kill "$(<command)"
+}
+
 # A job of a shell without job control would have INT and QUIT ignored.
 any_signal_ends() {
 	local signal
@@ -271,6 +305,20 @@ small_disk() {
 	is_cut_at_a_line 'No space left on device'
 }
 
+# A socket can't be opened anew; nobody reads this one. Its reader's end sigfd has itself, so it stays.
+full_socket() {
+	type -P perl >/dev/null || skip 'no perl here'
+	# shellcheck disable=SC2016 # perl's
+	write_wrapper socket "perl -MSocket -e '\$^F = 99; socketpair(\$r, \$w, AF_UNIX, SOCK_STREAM, 0);
+		open STDOUT, q(>&), \$w; exec @ARGV' '$sigfd'"
+	sigfd=./socket start -j -- "$bin/burst" -n 3000 -c "$BASHPID"
+	sleep 1
+	kill -TERM "$tracer"
+	wait_until has_ended "$tracer"
+	adds_up 3000
+	((shown > 0 && closed > 0))
+}
+
 # How many calls there are until it is tried is left to the tick.
 output_closed() {
 	status=0
@@ -287,6 +335,34 @@ is_not_written() {
 	output=/dev/full run_plainly "$1"
 	equal 'exit status' 1 "$status"
 	equal 'lines that say so' 1 "$(grep -c "^sigfd: can't write the output: No space left" err)"
+}
+
+# ---- /proc that does not tell all ----------------------------------------------------------------
+
+# with_proc OPTIONS COMMAND...: with a /proc of its own, mounted so. (A program in /root is nobody's.)
+with_proc() {
+	cp "$sigfd" sigfd
+	chmod o+x .
+	unshare -m sh -c 'mount -t proc -o "$1" proc /proc && shift && exec "$@"' sh "$@"
+}
+
+hidden_processes() {
+	status=0
+	with_proc "hidepid=$1" setpriv --reuid=65534 --regid=65534 --clear-groups ./sigfd -l >out 2>err ||
+		status=$?
+	one_error 1 'some of /proc is left out (Operation not permitted); '
+}
+
+processes_only() {
+	with_proc subset=pid ./sigfd --check >out || true
+	cat out
+	grep '^kernel *ok' out
+}
+
+# All that is looked for in its status stands behind these.
+many_groups() {
+	setpriv --groups="$(seq -s , 1000000 1005000)" "$sigfd" --check >out || true
+	grep '^privilege *ok' out
 }
 
 # ---- Whom it traces ------------------------------------------------------------------------------
@@ -365,17 +441,26 @@ test_cases_once() {
 	tap 'a signal is for the command, whose end is awaited' says_goodbye
 	tap 'the same in a session of its own' says_goodbye setsid
 	tap 'a second signal ends sigfd' second_signal_ends
+	tap 'two signals at once are one' two_at_once_are_one
+	tap 'a signal before the command starts ends sigfd' early_signal
 	tap '^C at a terminal comes once to the command' interrupt_is_typed
 	tap '^C comes once to a command in a session of its own' interrupt_is_typed setsid
 	tap '-d ends the command by SIGTERM' limit_ends_command -d 2
 	tap '-M ends the command by SIGTERM' limit_ends_command -M 1
 	tap 'children that exec left to sigfd are not followed' strangers_are_not_followed
 	tap 'nor do they keep signals from the command' strangers_and_goodbye
+	tap 'killed, it leaves no tracer that it had for them' strangers_and_kill
 	tap 'any signal that would end it ends it in order' any_signal_ends
 	tap 'a signal that was ignored stays so' ignored_signal_does_not_end
 	tap 'a limit on the size of files tears no line' file_size_limit
 	tap 'a full disk tears no line' small_disk
 	tap 'a closed output is an error' output_closed
+	tap 'a socket that nobody reads ends with the signal' full_socket
+	for option in 1 2; do
+		tap "--list says that hidepid=$option keeps processes from it" hidden_processes "$option"
+	done
+	tap '--check where /proc has processes only' processes_only
+	tap '--check of a user in 5,001 groups' many_groups
 	for option in --help --version --list --check; do
 		tap "$option that can't be written is an error" is_not_written "$option"
 	done

@@ -110,7 +110,7 @@ adds_up() {
 	pattern+="no entry $number, return missed $number(, output closed $number)?\)"
 	pattern+="${unread:+; $unread left out, since their mask could not be read}"
 	pattern+="(; $number entries skipped by the kernel)?${blind:+; calls may be missing: .*}"
-	pattern+="${narrow:+; this hook does not see a 32-bit program.s calls}$"
+	pattern+="${narrow:+; 32-bit calls are not seen}$"
 	[[ $(tail -n 1 err) =~ $pattern ]] || { echo "no summary" && return 1; }
 	read -r calls shown lost full no_entry missed <<<"${BASH_REMATCH[*]:1:6}"
 	closed=${BASH_REMATCH[8]:-0} skipped=${BASH_REMATCH[10]:-0}

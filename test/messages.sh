@@ -512,10 +512,10 @@ pid_of_thread() {
 
 test_usage() {
 	local sigfd=$work/sigfd
-	says "'<ARGUMENT>': unknown" "$sigfd" --pid
-	says "'<ARGUMENT>': unknown" "$sigfd" --p 3
-	says "'<ARGUMENT>': unknown" "$sigfd" --json=3
-	says "'<ARGUMENT>': unknown" "$sigfd" -qZ
+	says "near '<ARGUMENT>': unknown" "$sigfd" --pid
+	says "near '<ARGUMENT>': unknown" "$sigfd" --p 3
+	says "near '<ARGUMENT>': unknown" "$sigfd" --json=3
+	says "near '<ARGUMENT>': unknown" "$sigfd" -qZ
 	says "'<ARGUMENT>' is no option" "$sigfd" ls
 	says "no command after" "$sigfd" --
 	says "--<OPTION>: " "$sigfd" --pid=0
