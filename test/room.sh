@@ -208,15 +208,19 @@ on_ubuntu() {
 # The packages are made here, of the modules that Debian's kernel has left in the cache: their names and
 # dependencies, the suites and the layout are Ubuntu's. Nothing of it is booted.
 ubuntu() {
-	local release=6.8.0-45-generic kernel=$cache/kernel/amd64/default-$codename module
+	local release=6.8.0-45-generic kernel=$cache/kernel/amd64/default-$codename module modules
 	for module in gpg dpkg-deb zstd; do
 		type -P "$module" || skip "no $module here"
 	done
 	unshare -m true || skip "no mount namespaces"
-	mkdir -p "linux-image-$release/boot" "linux-modules-$release/lib/modules/$release/kernel/fs" \
-		linux-image-generic sources lists linux-image-6.8.0-31-generic
+	modules=linux-modules-$release/lib/modules/$release
+	mkdir -p "linux-image-$release/boot" "$modules/kernel/fs" linux-image-generic sources lists \
+		linux-image-6.8.0-31-generic
 	pack_kernel "$root/Makefile" "linux-image-$release/boot/vmlinuz-$release"
-	zstd -q "$kernel"/*.ko --output-dir-flat "linux-modules-$release/lib/modules/$release/kernel/fs"
+	zstd -q "$kernel"/*.ko --output-dir-flat "$modules/kernel/fs"
+	for module in virtio_pci virtio_console; do # modules in 6.1, built in in 6.12
+		[[ -e $kernel/$module.ko ]] || echo "kernel/$module.ko"
+	done >"$modules/modules.builtin"
 	package noble linux-image-generic 6.8.0-31.31 linux-image-6.8.0-31-generic
 	package noble linux-image-6.8.0-31-generic 6.8.0-31.31 linux-modules-6.8.0-31-generic
 	package noble-updates "linux-image-$release" 6.8.0-45.45 "kmod, linux-base, linux-modules-$release"
