@@ -246,13 +246,13 @@ strangers_and_goodbye() {
 strangers_and_kill() {
 	local inner
 	write_stranger
-	sigfd=./stranger start -- sh -c 'echo $$ >command; exec sleep 600'
+	sigfd=./stranger start -- sh -c 'echo $$ >number; exec sleep 600'
 	inner=$(ps -o pid= --ppid "$tracer" -C none | xargs -n 1 | grep -vx "$(<stranger.pid)")
-	wait_until test -s command
+	wait_until test -s number
 	kill "$(<stranger.pid)"
 	kill -KILL "$tracer"
 	wait_until has_ended "$inner"
-	kill "$(<command)"
+	kill "$(<number)"
 }
 
 # A job of a shell without job control would have INT and QUIT ignored.
