@@ -118,12 +118,12 @@ static struct {
 	__u32 proven;              /* our tgid, as a marked call told; 0: not come back yet */
 	__u64 to_realtime;         /* CLOCK_REALTIME minus the kernel half's clock, now */
 	__u64 deadline, hurry;     /* see above */
-	pid_t command;             /* 0: none, or it has ended */
+	pid_t command;             /* -1: not started; 0: it has ended */
 	int status, signal;        /* the exit status; the last signal that came, 0: none */
 	int target;                /* the pidfd of --pid or --tid; -1: none */
 	int output;                /* the descriptor for events */
 	bool stop, closed, compat; /* see above */
-} run = { .target = -1 };
+} run = { .command = -1, .target = -1 };
 
 /* The form in which records are put together; HEADING: the columns' names, in place of values. */
 static enum { TEXT, JSON, HEADING } form;
@@ -167,12 +167,11 @@ static __u64 now(clockid_t clock)
  */
 static void must(int err, const char *what)
 {
-	const char *mend = "`sigfd --check`, --verbose, ulimit -n and -v may tell why";
+	const char *mend = "see `sigfd --check` and --verbose, raise ulimit -n and -v, or try a "
+			   "smaller --buffer";
 
 	if (err == -EPERM || (err == -EACCES && run.skel)) /* before: the verifier's, see -v */
 		mend = "run as root, outside any container";
-	if (err == -EMFILE || err == -ENOMEM)
-		mend = "raise ulimit -n and -v, or try a smaller --buffer";
 	if (err)
 		DIE(EXIT_HOST, "can't %s: %s; %s", what, strerror(-err), mend);
 }
@@ -479,12 +478,12 @@ static int trace(void)
 	if (opt.duration)
 		run.deadline = now(CLOCK_MONOTONIC) + opt.duration * NSEC;
 	/* A signal that has come by now came for sigfd alone: COMMAND is not to start any more. */
-	if (opt.command && sigtimedwait(&our_signals, NULL, &(struct timespec){ 0 }) < 0)
+	if (opt.command && !stopping())
 		start_command();
 	setpriority(PRIO_PROCESS, 0, -20); /* only now: COMMAND must not inherit it */
 	receive();
 	/* COMMAND still runs, and has had no signal (one that came would have reached it too). */
-	if (run.command && !run.signal)
+	if (run.command > 0 && !run.signal)
 		kill(run.command, SIGTERM);
 	account();
 	ring_buffer__free(run.ring);
@@ -1084,17 +1083,17 @@ static void reap(void)
  */
 static bool stopping(void)
 {
-	static __u64 first_at; /* when the first signal came; 0: none yet */
+	static __u64 first_at; /* when the first signal came */
 	__u64 at = now(CLOCK_MONOTONIC);
 	bool end = run.deadline && at >= run.deadline;
 	siginfo_t info;
 
-	if (opt.command)
+	if (run.command >= 0)
 		reap();
 	/* SI_KERNEL: the terminal has sent it, to all of its foreground process group. */
 	while (sigtimedwait(&our_signals, &info, &(struct timespec){ 0 }) > 0) {
-		if (!run.command || run.signal)
-			end |= at - first_at > PATIENCE;
+		if (run.command <= 0 || run.signal)
+			end |= !run.signal || at - first_at > PATIENCE;
 		else if (info.si_code != SI_KERNEL || getpgid(run.command) != getpgrp())
 			kill(run.command, info.si_signo);
 		first_at = run.signal ? first_at : at;
@@ -1161,9 +1160,9 @@ static void start_command(void)
 /* ---- The host: what sigfd needs, and what is there ------------------------------------------- */
 
 /*
- * What the kernel says of itself, it says in files that are made as they are read; the longest that
- * we read is the status of a process in 65,536 groups. One of these, without the newline at its
- * end; "" where it can't be read, and errno says why. Valid until the next call.
+ * What the kernel says of itself, it says in files that are made as they are read. One of these,
+ * without the newline at its end; "" where it can't be read, and errno says why. Valid until the
+ * next call. The longest whose end we need is the status of a process in 65,536 groups.
  */
 static const char *text_of(const char *path)
 {
@@ -1287,8 +1286,8 @@ static void survey(unsigned hooks)
 
 	/* Task storage for tracing programs came with 5.13. */
 	text = text_of("/proc/sys/kernel/osrelease");
-	need("kernel", SIGFD_BOTH, !*text || strverscmp(text, "5.13") >= 0, text,
-	     "too old; use 5.13 or later");
+	need("kernel", SIGFD_BOTH, !*text || strverscmp(text, "5.13") >= 0,
+	     *text ? text : "can't tell: no /proc/sys to read", "too old; use 5.13 or later");
 	/* The running kernel's types: without them libbpf could not find a field (CO-RE). */
 	need("BTF", SIGFD_BOTH, !access("/sys/kernel/btf/vmlinux", R_OK), "/sys/kernel/btf/vmlinux",
 	     "no /sys/kernel/btf/vmlinux; use a kernel with CONFIG_DEBUG_INFO_BTF=y");
@@ -1420,10 +1419,9 @@ static void look_at_process(const char *pid)
 	process.ignored = number_in(text_of(path), "\nSigIgn:\t", 16, 0);
 	process.all_block = -1;
 	snprintf(path, sizeof(path), "/proc/%s/task/*/status", pid);
-	if (glob(path, GLOB_NOSORT, NULL, &tasks))
-		return;
-	for (char **task = tasks.gl_pathv; *task; task++)
-		process.all_block &= number_in(text_of(*task), "\nSigBlk:\t", 16, -1);
+	glob(path, GLOB_NOSORT, NULL, &tasks);
+	for (size_t i = 0; i < tasks.gl_pathc; i++)
+		process.all_block &= number_in(text_of(tasks.gl_pathv[i]), "\nSigBlk:\t", 16, -1);
 	globfree(&tasks);
 }
 
@@ -1454,13 +1452,17 @@ static void put_descriptor(const char *fd, __u64 mask)
 	put(form == JSON ? "}\n" : "\n");
 }
 
-/* What glob(3) can't read, and what list() can't: to leave it out without a word would be a lie. */
-static int left_out; /* the errno of the last place in /proc that could not be read; 0: none */
+/*
+ * What glob(3) can't read, and what list() can't: to leave it out without a word would be a lie.
+ * The errno of one such place in /proc, if there is any not EACCES; 0: none.
+ */
+static int left_out;
 
 static int leave_out(const char *path, int error)
 {
 	(void)path;
-	left_out = error == ENOENT || error == ESRCH ? left_out : error; /* those have ended */
+	if (error != ENOENT && error != ESRCH && (!left_out || left_out == EACCES)) /* not ended */
+		left_out = error;
 	return 0;
 }
 
@@ -1470,7 +1472,7 @@ static int leave_out(const char *path, int error)
  *
  * By hidepid=1 a process's folder is there, and may not be looked into; of a plain name in it
  * glob(3) would only find that it is not there. "[f]" makes it open the folder, and so hear why. By
- * hidepid=2 the folder is not there at all, as that of the first process shows.
+ * hidepid=2 the folder is not there at all: that of --pid's process, or of the first one, tells.
  */
 static int list(void)
 {
@@ -1481,10 +1483,11 @@ static int list(void)
 		DIE(EXIT_RUNNING, "can't read /proc: %m; mount -t proc proc /proc");
 	if (form != JSON && !opt.given['q'])
 		put("PID     FD   COMM             SIGNALS\n");
+	snprintf(pattern, sizeof(pattern), "/proc/%u", opt.kernel.tgid ?: 1);
+	left_out = access(pattern, F_OK) ? EPERM : 0;
 	snprintf(pattern, sizeof(pattern), "/proc/%s/[f]dinfo/[0-9]*",
 		 opt.kernel.tgid ? decimal(opt.kernel.tgid) : "[0-9]*");
 	/* Process by process. Which of the descriptors are signalfds, their fdinfo tells. */
-	left_out = access("/proc/1", F_OK) ? EPERM : 0;
 	glob(pattern, GLOB_NOSORT, leave_out, &files);
 	for (size_t i = 0; i < files.gl_pathc && !stopping(); i++) {
 		const char *text = text_of(files.gl_pathv[i]);
@@ -1692,6 +1695,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP | ARGP_NO_ERRS, NULL, NULL);
 	read_options();
 	take_signals();
+	if (opt.command)
+		leave_strangers();
 	open_output();
 	if (opt.given[KEY_CHECK])
 		return check();
@@ -1700,7 +1705,5 @@ int main(int argc, char **argv)
 		return list();
 	if (!choose_hooks())
 		DIE(EXIT_HOST, "%s", host.missing);
-	if (opt.command)
-		leave_strangers();
 	return trace();
 }

@@ -174,8 +174,10 @@ second_signal_ends() {
 # But not at once: timeout(1) sends to sigfd, and then to its process group.
 two_at_once_are_one() {
 	start_goodbye
+	kill -STOP "$tracer" # so that both are there when it looks
 	kill -INT "$tracer"
 	kill -TERM "$tracer"
+	kill -CONT "$tracer"
 	wait_until has_text said 'shutting down'
 	echo >&"$line"
 	ends_with 3
@@ -188,6 +190,12 @@ early_signal() {
 	sigfd=./early run -- sh -c 'echo >started'
 	equal 'exit status' 0 "$status"
 	adds_up 0
+	[[ ! -e started ]]
+	mkfifo full # nor does it wait then for a reader that stalls
+	exec {line}<>full
+	dd if=/dev/zero of=full bs=65536 count=1 status=none
+	sigfd=./early output=full run -- sh -c 'echo >started'
+	equal 'exit status' 0 "$status"
 	[[ ! -e started ]]
 }
 
@@ -311,8 +319,8 @@ full_socket() {
 	# shellcheck disable=SC2016 # perl's
 	write_wrapper socket "perl -MSocket -e '\$^F = 99; socketpair(\$r, \$w, AF_UNIX, SOCK_STREAM, 0);
 		open STDOUT, q(>&), \$w; exec @ARGV' '$sigfd'"
-	sigfd=./socket start -j -- "$bin/burst" -n 3000 -c "$BASHPID"
-	sleep 1
+	sigfd=./socket start -j -- sh -c "'$bin/burst' -n 3000 >/dev/null; echo >done"
+	wait_until test -e 'done'
 	kill -TERM "$tracer"
 	wait_until has_ended "$tracer"
 	adds_up 3000
@@ -349,7 +357,7 @@ limit_is_named() {
 
 # with_proc OPTIONS COMMAND...: with a /proc of its own, mounted so. (A program in /root is nobody's.)
 with_proc() {
-	cp "$sigfd" sigfd
+	install -m 755 "$sigfd" sigfd
 	chmod o+x .
 	unshare -m sh -c 'mount -t proc -o "$1" proc /proc && shift && exec "$@"' sh "$@"
 }
@@ -359,6 +367,14 @@ hidden_processes() {
 	with_proc "hidepid=$1" setpriv --reuid=65534 --regid=65534 --clear-groups ./sigfd -l >out 2>err ||
 		status=$?
 	one_error 1 'some of /proc is left out (Operation not permitted); '
+}
+
+# What is asked for is all there, in whatever else is not.
+hides_others_only() {
+	# shellcheck disable=SC2016 # for the inner shell
+	with_proc hidepid=2 setpriv --reuid=65534 --regid=65534 --clear-groups \
+		sh -c 'exec ./sigfd -q -l -p $$' >out 2>&1
+	equal 'what it says' '' "$(<out)"
 }
 
 processes_only() {
@@ -467,6 +483,7 @@ test_cases_once() {
 	for option in 1 2; do
 		tap "--list says that hidepid=$option keeps processes from it" hidden_processes "$option"
 	done
+	tap '--list -p of a process of its own says nothing of others' hides_others_only
 	tap '--check where /proc has processes only' processes_only
 	tap '--check of a user in 5,001 groups' many_groups
 	for option in --help --version --list --check; do

@@ -146,6 +146,7 @@ main() {
 	[[ ${1-} != -* ]] || { usage && exit 2; }
 	(($#)) || set -- 0 1 2 3 4 5 6 7 8
 	mkdir "$cases"
+	tap "the page shows labs 3, 4, 6 and 8 solved" in_root has_solved_blocks
 	for lab; do
 		prepare "$lab" start
 		prepare "$lab" solution
@@ -167,6 +168,11 @@ main() {
 	[[ $series ]] || # the checker's own machine has the default kernel
 		tap "lab $lab: its solution is done also for a learner" is_done_for_a_learner "$lab-solution"
 	end_tap
+}
+
+has_solved_blocks() {
+	equal labs '3 4 6 8' \
+		"$(sed -nE 's/^```console lab ([0-9]+).*/\1/p' docs/workshop.md | sort -u | xargs)"
 }
 
 in_root() {
