@@ -167,8 +167,7 @@ static __u64 now(clockid_t clock)
  */
 static void must(int err, const char *what)
 {
-	const char *mend = "see `sigfd --check` and --verbose, raise ulimit -n and -v, or try a "
-			   "smaller --buffer";
+	const char *mend = "see --check and --verbose, raise ulimit -n and -v, or lower --buffer";
 
 	if (err == -EPERM || (err == -EACCES && run.skel)) /* before: the verifier's, see -v */
 		mend = "run as root, outside any container";

@@ -591,6 +591,7 @@ test_hosts() {
 	says "symbol: no" on_host 'mount --bind without /proc/kallsyms' "$sigfd" --check
 	says "symbol: there" on_host 'mount --bind suffixed /proc/kallsyms' "$sigfd" --check
 	says "kernel: " on_host 'mount --bind release /proc/sys/kernel/osrelease' "$sigfd"
+	says "can't tell: no /proc/sys" on_host 'mount -t proc -o subset=pid own /proc' "$sigfd" --check
 	says "--pid and --tid" unshare -pf "$sigfd" --pid=1
 	says "privilege: neither" on_host "$paranoid" \
 		setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+bpf,+perfmon \
@@ -644,10 +645,10 @@ test_live() {
 	says "<N> calls lost so far" to_stalled_reader
 	type -P strace >/dev/null || { report 77 "system calls that fail" <<<"no strace here" && return; }
 	says "can't <STEP>: <ERROR>; run as" failing bpf:error=EPERM "$sigfd" -H syscall
-	says "can't <STEP>: <ERROR>; raise" failing bpf:error=ENOMEM "$sigfd" -H syscall
-	says "can't <STEP>: <ERROR>; \`sigfd --check\`" failing bpf:error=EINVAL "$sigfd" -H syscall
+	says "can't <STEP>: <ERROR>; see --check" failing bpf:error=ENOMEM "$sigfd" -H syscall
+	says "can't <STEP>: <ERROR>; see --check" failing bpf:error=EINVAL "$sigfd" -H syscall
 	says "can't <STEP>: <ERROR>; run as" failing perf_event_open:error=EPERM "$sigfd" -H syscall
-	says "can't <STEP>: <ERROR>; raise" failing epoll_create1:error=EMFILE "$sigfd" -H syscall
+	says "can't <STEP>: <ERROR>; see --check" failing epoll_create1:error=EMFILE "$sigfd" -H syscall
 	says "can't <STEP>: <ERROR>; run as" on_host "$no_tracefs" strace -qq -o /dev/null \
 		-e trace=mount -e inject=mount:error=EPERM "$sigfd" -H syscall
 	says "the probes don't fire" failing signalfd4:error=EPERM "$sigfd" -H syscall
