@@ -630,9 +630,7 @@ live_in_vm() {
 	[[ $long == no ]] || live='pair syscall both' model="--calls 100000 $live" \
 		load="--all pair both" vm+=(--timeout 0)
 	if [[ $1 == arm64 ]]; then
-		# Its packages are unpacked, not configured: there is gcc, but no cc.
-		"${vm[@]}" -- sh -c "export CC=gcc
-			{ make clean && make all programs && docs/proofs/hooks.sh --build &&
+		"${vm[@]}" -- sh -c "{ make clean && make all programs && docs/proofs/hooks.sh --build &&
 				test/live.sh --build; } >&2
 			set -- '$live' '$model' '$load'; $live_and_proofs"
 	else

@@ -216,7 +216,7 @@ is_refused() {
 	grep -B 4 '^processed' log || tail -n 3 log
 	((status == 3))
 	# EACCES too, where the kernel means no right that root could lack.
-	[[ $(tail -n 1 log) == "sigfd: can't load the BPF programs: "*'sigfd --check'* ]]
+	[[ $(tail -n 1 log) == "sigfd: can't load the BPF programs: "*'see --check'* ]]
 	is_said_so want got
 }
 
