@@ -132,8 +132,8 @@ $(O)/proofs/%: docs/proofs/%.c docs/proofs/proof.h Makefile
 	$(CC) $(CFLAGS) -Wall -Wextra -pthread $< -o $@
 
 # For who learns: neither the facilitator's page nor the solutions. The reader puts the pictures in.
-HANDOUT := README.md $(patsubst %,docs/%,workshop.md signalfd.md walkthrough.md corrections.md laptops.md \
-	troubleshooting.md performance.md sigfd.8)
+HANDOUT := README.md $(patsubst %,docs/%,workshop.md signalfd.md walkthrough.md corrections.md \
+	laptops.md troubleshooting.md performance.md sigfd.8)
 PANDOC ?= pandoc
 CHROMIUM ?= chromium
 

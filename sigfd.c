@@ -1106,10 +1106,10 @@ static bool stopping(void)
 
 /*
  * "All descendants have ended" is asked by waitpid(), which tells of every child. But a shell that
- * executes sigfd in its own place (`exec sigfd -- COMMAND`) leaves it its children,
- * which are not COMMAND's: they would be followed, and waited for. So where there are any, the
- * tracer is a child of its own that has none; this process passes signals on and ends as it does.
- * Killed, it takes the tracer with it (PDEATHSIG), and so the probes.
+ * executes sigfd in its own place (`exec sigfd -- COMMAND`) leaves it its children, which are not
+ * COMMAND's: they would be followed, and waited for. So where there are any, the tracer is a child
+ * of its own that has none; this process passes signals on and ends as it does. Killed, it takes
+ * the tracer with it, and so the probes.
  */
 static void leave_strangers(void)
 {
@@ -1393,8 +1393,8 @@ static void open_target(void)
 
 /*
  * What holds for all descriptors of a process; looked up once, for there may be many, and a process
- * of a thousand threads takes a thousand files. The main
- * thread's name, the real user, the signals that all threads block, those that the process ignores.
+ * of a thousand threads takes a thousand files. The main thread's name, the real user, the signals
+ * that all threads block, those that the process ignores.
  */
 static struct {
 	char pid[16], comm[SIGFD_COMM_LEN]; /* "": none yet */

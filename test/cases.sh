@@ -364,16 +364,14 @@ with_proc() {
 
 hidden_processes() {
 	status=0
-	with_proc "hidepid=$1" setpriv --reuid=65534 --regid=65534 --clear-groups ./sigfd -l >out 2>err ||
-		status=$?
+	with_proc "hidepid=$1" "${nobody[@]}" ./sigfd -l >out 2>err || status=$?
 	one_error 1 'some of /proc is left out (Operation not permitted); '
 }
 
 # What is asked for is all there, in whatever else is not.
 hides_others_only() {
 	# shellcheck disable=SC2016 # for the inner shell
-	with_proc hidepid=2 setpriv --reuid=65534 --regid=65534 --clear-groups \
-		sh -c 'exec ./sigfd -q -l -p $$' >out 2>&1
+	with_proc hidepid=2 "${nobody[@]}" sh -c 'exec ./sigfd -q -l -p $$' >out 2>&1
 	equal 'what it says' '' "$(<out)"
 }
 

@@ -108,8 +108,7 @@ user_with() {
 	local set=-all
 	(($# == 0)) || set+=$(printf ',+%s' "${@#CAP_}")
 	set=${set,,}
-	user=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps="$set"
-		--ambient-caps="$set" --bounding-set="$set")
+	user=("${nobody[@]}" --inh-caps="$set" --ambient-caps="$set" --bounding-set="$set")
 }
 
 # Where it is mounted elsewhere too: to take away the last mount crashes some kernels.

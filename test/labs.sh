@@ -69,8 +69,17 @@ check_half() {
 # Of a solution the page tells too what is to be seen, in blocks that want the lab to be solved.
 compare_page() {
 	local lab=${1##*/}
-	test/transcripts.sh --lab "${lab%%-*}" "$1" docs/workshop.md >"$1.said" 2>&1 || echo 98 >"$1.status"
-	grep -q '^not ok' "$1.said" || : >"$1.said"
+	if test/transcripts.sh --lab "${lab%%-*}" "$1" docs/workshop.md >"$1.said" 2>&1; then
+		: >"$1.said"
+	else
+		echo 98 >"$1.status"
+	fi
+}
+
+# Or compare_page would find nothing to compare, and be content.
+has_solved_blocks() {
+	equal labs '3 4 6 8' \
+		"$(sed -nE 's/^```console lab ([0-9]+).*/\1/p' docs/workshop.md | sort -u | xargs)"
 }
 
 # The second half, of each that was made; told in a line each, since a machine's files don't stay.
@@ -168,11 +177,6 @@ main() {
 	[[ $series ]] || # the checker's own machine has the default kernel
 		tap "lab $lab: its solution is done also for a learner" is_done_for_a_learner "$lab-solution"
 	end_tap
-}
-
-has_solved_blocks() {
-	equal labs '3 4 6 8' \
-		"$(sed -nE 's/^```console lab ([0-9]+).*/\1/p' docs/workshop.md | sort -u | xargs)"
 }
 
 in_root() {

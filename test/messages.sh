@@ -479,9 +479,8 @@ test_scripts() {
 # ---- Without root --------------------------------------------------------------------------------
 
 as_nobody() {
-	local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-	((EUID == 0)) || nobody=()
-	timeout "$patience" "${nobody[@]}" "$@"
+	((EUID)) || set -- "${nobody[@]}" "$@"
+	timeout "$patience" "$@"
 }
 
 # shellcheck disable=SC2317,SC2329 # called by says
@@ -594,8 +593,7 @@ test_hosts() {
 	says "can't tell: no /proc/sys" on_host 'mount -t proc -o subset=pid own /proc' "$sigfd" --check
 	says "--pid and --tid" unshare -pf "$sigfd" --pid=1
 	says "privilege: neither" on_host "$paranoid" \
-		setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+bpf,+perfmon \
-		--ambient-caps=+bpf,+perfmon "$sigfd" --check
+		"${nobody[@]}" --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon "$sigfd" --check
 }
 
 # ---- As root, traced -----------------------------------------------------------------------------

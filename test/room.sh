@@ -9,7 +9,6 @@ source test/tap.sh || exit # tap, end_tap, and the folder $work
 source test/apt.sh || exit # codename
 
 root=$PWD cache=${SIGFD_CACHE:-$PWD/.cache}
-nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 user=() tree=''
 patience=120
 

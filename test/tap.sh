@@ -15,6 +15,8 @@ count=0 failed=0 skipped=0
 prefix='' only='' # what each test's name begins with; which `tap` runs, by a regex
 work=$(mktemp -d) || exit
 exec {never}<> <(:) # nothing ever comes from there
+# shellcheck disable=SC2034 # for the scripts that source this
+nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups) # what follows is run as an ordinary user
 chmod 755 "$work" # for tests that run as nobody
 trap 'end_jobs; rm -rf "$work"' EXIT
 

@@ -176,7 +176,7 @@ run() {
 	mkdir "$work/folder"
 	ln -s "$PWD"/* "$work/folder"
 	rm -f "$work/folder/work" # a learner's labs: docs/labs/start would move them
-	[[ -z $solved ]] || { mkdir "$work/folder/work" && ln -s "$solved" "$work/folder/work/${mode#lab }"; }
+	[[ -z $solved ]] || (cd "$work/folder" && mkdir work && ln -s "$solved" "work/${mode#lab }")
 	(
 		cd "$work/folder" && close_others
 		exec env LC_ALL=C.UTF-8 TZ=UTC COLUMNS=80 TERM=dumb \
@@ -292,8 +292,8 @@ transcript() {
 }
 
 test_block() {
-	[[ $mode != "${kinds[$1]}" ]] || { transcript "$1" && return; }
 	case $mode,${kinds[$1]} in
+	"$mode,$mode") transcript "$1" ;;
 	here,lab*) report 77 "${names[$1]}" <<<"its lab is to be solved first: test/labs.sh runs it" ;;
 	here,not-run) report 77 "${names[$1]}" <<<"not run: ${reasons[$1]}" ;;
 	here,syntax)

@@ -371,7 +371,9 @@ fetch() {
 		for package in "${build_packages[@]}" ${GUEST_PACKAGES-}; do
 			guest_packages+=("$package")
 		done
-		root=$cache/root/$arch-$(sha256sum <<<"$codename ${guest_packages[*]}" | head -c 12)
+		# Named by all that it is made of, so that an older one is not taken for it.
+		root=$cache/root/$arch-$({ echo "$codename ${guest_packages[*]}" && declare -f fetch_root; } |
+			sha256sum | head -c 12)
 		guest_busybox=$root/bin/busybox
 	fi
 	! is_fetched || return 0

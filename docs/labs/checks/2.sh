@@ -55,7 +55,7 @@ arguments() {
 		"$scratch/btf" | xargs
 }
 
-# One after the other, so that of a workshop that leaves the last out the others are judged.
+# An answer that is not there is named in its turn: those before it are judged first.
 is_right() {
 	is_answered "$1"
 	[[ $(value "$1") == "$2" ]] || missing "$1: $(uname -r) says otherwise; look again ($3)"
